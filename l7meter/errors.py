@@ -1,0 +1,23 @@
+"""Errors a user can act on: each names the thing, the place and the next step."""
+
+from __future__ import annotations
+
+
+class L7MeterError(Exception):
+    """Base of every error that is the input's or the user's; printed without a traceback."""
+
+    exit_code = 3
+
+
+class UsageError(L7MeterError):
+    """The request itself is off: an unknown name, options that contradict each other."""
+
+    exit_code = 2
+
+
+class SourceError(L7MeterError):
+    """A source cannot be read, or no format claims it."""
+
+
+class StoreError(L7MeterError):
+    """The store is missing, not ours, damaged, or of another version."""

@@ -1,0 +1,1 @@
+"""Lines to records: one file a format."""

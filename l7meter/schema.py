@@ -1,0 +1,155 @@
+"""The columns of the record, once.
+
+One row is one HTTP exchange (request and final response). A *said* column holds what the source
+wrote and is never changed afterwards; a *concluded* column holds what l7meter made of it and can be
+recomputed. Null means "the source did not say"; zero means "measured, and it was zero".
+
+Names follow one mechanical rule: the OpenTelemetry attribute with `http.` dropped and dots turned
+into underscores; where OpenTelemetry has none, the ECS field; else ours. Arrow, Polars, DuckDB and
+the table in the documentation are all derived from `RECORD`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+Kind = Literal["said", "concluded"]
+Type = Literal["timestamp", "string", "int16", "int32", "int64", "double", "bool"]
+
+
+class Column(NamedTuple):
+    """One column: its name, type, whether it was said or concluded, and what it means."""
+
+    name: str
+    type: Type
+    kind: Kind
+    meaning: str
+    origin: str  # the OpenTelemetry attribute or ECS field it is named after, "" if ours
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The Arrow type."""
+        return _ARROW[self.type]
+
+    @property
+    def polars(self) -> pl.DataType:
+        """The Polars type."""
+        return _POLARS[self.type]
+
+    @property
+    def duckdb(self) -> str:
+        """The DuckDB type."""
+        return _DUCKDB[self.type]
+
+
+_ARROW: dict[str, pa.DataType] = {
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "string": pa.string(),
+    "int16": pa.int16(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+}
+_POLARS: dict[str, pl.DataType] = {
+    "timestamp": pl.Datetime("us", "UTC"),
+    "string": pl.String(),
+    "int16": pl.Int16(),
+    "int32": pl.Int32(),
+    "int64": pl.Int64(),
+    "double": pl.Float64(),
+    "bool": pl.Boolean(),
+}
+_DUCKDB: dict[str, str] = {
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "string": "VARCHAR",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+}
+
+
+def _said(name: str, type_: Type, meaning: str, origin: str = "") -> Column:
+    return Column(name, type_, "said", meaning, origin)
+
+
+def _concluded(name: str, type_: Type, meaning: str, origin: str = "") -> Column:
+    return Column(name, type_, "concluded", meaning, origin)
+
+
+# fmt: off
+RECORD: tuple[Column, ...] = (
+    _said("ts", "timestamp", "Instant of the exchange, UTC, µs; the format says which moment (start where it can).", "@timestamp"),
+    _said("duration", "double", "How long the exchange took, in seconds.", "http.server.request.duration"),
+    _said("client_address", "string", "Address (or name, or `unix:`) of the client as logged, port and brackets removed; behind trusted hops, the entry of `forwarded_for` they vouch for.", "client.address"),
+    _said("client_port", "int32", "TCP or UDP port of the client.", "client.port"),
+    _said("network_peer_address", "string", "Peer of the connection, where it is not the client (a trusted proxy).", "network.peer.address"),
+    _said("forwarded_for", "string", "The X-Forwarded-For list as logged: a claim of the peer.", "http.request.header.x-forwarded-for"),
+    _said("server_address", "string", "Host the request was for, or the server's address.", "server.address"),
+    _said("server_port", "int32", "Port of the server.", "server.port"),
+    _said("url_scheme", "string", "`http` or `https`.", "url.scheme"),
+    _said("url_original", "string", "Request target as seen (path and query, absolute URL, or host:port); the log's own escaping undone once, percent-encoding kept.", "url.original"),
+    _said("request_method", "string", "Method, its case kept.", "http.request.method"),
+    _said("network_protocol_version", "string", "HTTP version: `0.9`, `1.0`, `1.1`, `2`, `3`.", "network.protocol.version"),
+    _said("response_status_code", "int16", "Status code of the final response; null where none was sent.", "http.response.status_code"),
+    _said("request_size", "int64", "Octets of the request message: start line, fields and content.", "http.request.size"),
+    _said("request_body_size", "int64", "Octets of the request content.", "http.request.body.size"),
+    _said("response_size", "int64", "Octets of the response message as sent: status line, fields and framed content.", "http.response.size"),
+    _said("response_body_size", "int64", "Octets of the response content as sent: after content coding, without fields and framing.", "http.response.body.size"),
+    _said("response_header_content_length", "int64", "Content-Length the response announced, sent or not.", "http.response.header.content-length"),
+    _said("server_wire_bytes", "int64", "Octets of all IP packets sent by the server, retransmissions included (captures).", ""),
+    _said("client_wire_bytes", "int64", "Octets of all IP packets sent by the client, retransmissions included (captures).", ""),
+    _said("missing_bytes", "int64", "Octets that were acknowledged but not captured (captures).", ""
+    ),
+    _said("cache_status", "string", "What the cache said of the exchange, in its own word (`HIT`, `MISS`, `RefreshHit`, ...).", ""),
+    _said("content_type", "string", "Media type of the response.", "http.response.header.content-type"
+    ),
+    _said("content_encoding", "string", "Content coding of the response.", "http.response.header.content-encoding"),
+    _said("range_requested", "string", "Range field of the request.", "http.request.header.range"),
+    _said("referrer", "string", "Referer field of the request.", "http.request.referrer"),
+    _said("user_agent_original", "string", "User-Agent field of the request.", "user_agent.original"
+    ),
+    _said("user_name", "string", "Name of the credential used, never its secret.", "user.name"),
+    _said("tls_version", "string", "TLS version as logged (`TLSv1.3`).", "tls.protocol.version"),
+    _said("tls_server_name", "string", "Server name the client asked for in the TLS handshake (SNI).", "tls.client.server_name"),
+    _said("tls_fingerprint", "string", "JA4 fingerprint of the client's TLS handshake.", "tls.client.ja4"),
+    _said("exchange_kind", "string", "`http`; from captures also `tls`, `quic`, `tunnel`, `remainder`.", ""),
+    _said("complete", "bool", "Whether the whole response was delivered; null where the source cannot tell.", ""),
+    _said("sample_weight", "double", "How many exchanges this record stands for; null where the source is not sampled.", ""),
+    _said("source_id", "string", "Identity of the source by its content: key of the table `sources`.", ""),
+    _said("source_line", "int64", "Line in the source, from 1 (captures: number of the first packet).", ""),
+    _concluded("server_bytes", "int64", "The best measure the source offers of the octets sent to the client.", ""),
+    _concluded("server_bytes_basis", "string", "What `server_bytes` counts: `wire`, `message`, `content`, `declared`, `tls`.", ""),
+    _concluded("client_network", "string", "Network of the client in the reference data, as a prefix or a range.", ""),
+    _concluded("client_asn", "int64", "Number of the autonomous system that held the address.", "client.as.number"),
+    _concluded("client_as_name", "string", "Name of that autonomous system, as registered.", "client.as.organization.name"),
+    _concluded("organization", "string", "Organisation that holds the network; a provider is named as a provider.", ""),
+    _concluded("organization_method", "string", "How it was found: `declared`, `published`, `registry`, `as_name`, `none`.", ""),
+    _concluded("network_kind", "string", "`cloud`, `hosting`, `cdn`, `ci`, `access`, `education`, `government`, `enterprise`, `research`, `registry-mirror`, `special`, `unknown`.", ""),
+    _concluded("attributable", "bool", "Whether the organisation is the user, and not merely the provider of the network.", ""),
+    _concluded("agent_name", "string", "Name of the software that asked.", "user_agent.name"),
+    _concluded("agent_version", "string", "Its version.", "user_agent.version"),
+    _concluded("agent_kind", "string", "`package-manager`, `os-package-manager`, `container`, `repository-manager`, `mirror`, `dependency-bot`, `scanner`, `ci`, `ai-crawler`, `ai-agent`, `search-crawler`, `browser`, `http-library`, `monitor`, `unknown`.", ""),
+    _concluded("agent_ci", "bool", "True where the agent says that it runs in CI, false where it says that it does not, null where it does not say.", ""),
+    _concluded("url_path", "string", "Path of the request target, without query; percent-encoding kept.", "url.path"),
+    _concluded("package_ecosystem", "string", "`pypi`, `npm`, `maven`, `gem`, `cargo`, `deb`: the purl type.", ""),
+    _concluded("package_name", "string", "Package, normalised by the ecosystem's own rule, namespace included.", "package.name"),
+    _concluded("package_version", "string", "Version of the package.", "package.version"),
+    _concluded("artifact_kind", "string", "`artifact`, `metadata`, `index`, `sidecar`, `other`.", ""
+    ),
+    _concluded("purl", "string", "Package URL of the artifact (ECMA-427).", ""),
+    _concluded("is_download", "bool", "A complete, successful delivery of an artifact. Byte metering never depends on it.", ""),
+    _concluded("attribution_id", "string", "The reference data and rules that made the concluded columns.", ""),
+)
+# fmt: on
+
+COLUMNS: dict[str, Column] = {column.name: column for column in RECORD}
+SAID: tuple[str, ...] = tuple(column.name for column in RECORD if column.kind == "said")
+CONCLUDED: tuple[str, ...] = tuple(column.name for column in RECORD if column.kind == "concluded")
+ARROW = pa.schema([pa.field(column.name, column.arrow) for column in RECORD])
+POLARS = pl.Schema({column.name: column.polars for column in RECORD})

@@ -1,0 +1,1 @@
+"""Bytes: files, directories, globs and standard input, decompressed."""

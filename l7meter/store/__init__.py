@@ -1,0 +1,1 @@
+"""Parquet files, a catalog and a ledger: two operations, append and replace."""
