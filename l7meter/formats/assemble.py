@@ -1,0 +1,170 @@
+"""From readings, still text, to the record's columns and the rejects."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from l7meter.formats.contract import REJECTS, Format, Options, Parsed, Raw, Segment
+from l7meter.formats.lines import Lines
+from l7meter.formats.readings import rank, reading
+from l7meter.formats.text import MISSING, UNESCAPE
+from l7meter.formats.times import iso
+from l7meter.formats.urls import absolute
+from l7meter.formats.values import address
+from l7meter.schema import COLUMNS
+
+NO_TIME = "line has no time that can be read"
+# `-` in these is a value: zero octets (mod_log_config %b), a closed connection (%X).
+_DASH_IS_SAID = ("response_body_size_clf", "complete_apache")
+_SIZES = tuple(
+    name
+    for name, column in COLUMNS.items()
+    if column.kind == "said" and (name.endswith(("_size", "_length")) or name == "duration")
+)
+
+
+def parse(format_: Format, segment: Segment, options: Options) -> Parsed:
+    """Records and rejects of one segment: every line is one of them or a named skip."""
+    lines = Lines(segment.block)
+    long = segment.block.long_lines
+    if lines.count:
+        raw = format_.reader.read(segment, lines)
+        records, unread = assemble(raw, format_, options)
+    else:
+        records, unread = pl.DataFrame({"source_line": pl.Series([], dtype=pl.Int64)}), None
+        raw = Raw(records, records, {})
+    rejects = _rejects(unread, lines) if unread is not None else REJECTS.to_frame()
+    if long:
+        rejects = rejects.vstack(_long(segment))
+    return Parsed(records, rejects, raw.skipped, lines.count + len(long))
+
+
+def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The said columns of the readings that hold, and `source_line`, `reason` of those that don't."""
+    columns: dict[str, pl.Series] = {}
+    wrong: dict[str, pl.Series] = {}
+    names = sorted(raw.frame.columns[1:], key=lambda name: rank(name.partition("\t")[0]))
+    for name in names:
+        word = name.partition("\t")[0]
+        text = raw.frame[name]
+        missing = text.is_in([] if word in _DASH_IS_SAID else MISSING)
+        if missing.any():
+            text = text.set(missing, None)
+        text = UNESCAPE[format_.escapes](text)
+        how = reading(word)
+        made = how.convert(text, options.timezone)
+        for column, values in made.items():
+            before = columns.get(column)
+            columns[column] = values if before is None else before.fill_null(values)
+        if how.must:
+            first = how.fills[0]
+            unreadable = made[first].is_null() & text.is_not_null()
+            if unreadable.any():
+                wrong[f"{first} cannot be read"] = unreadable
+    return _checked(raw, _completed(columns, options), wrong)
+
+
+def _completed(columns: dict[str, pl.Series], options: Options) -> dict[str, pl.Series]:
+    """Columns that are made of several readings."""
+    date, time = columns.pop("ts_date", None), columns.pop("ts_time", None)
+    if date is not None and time is not None:
+        both = iso(date + " " + time, options.timezone)
+        columns["ts"] = both if "ts" not in columns else columns["ts"].fill_null(both)
+    stem, query = columns.pop("url_stem", None), columns.pop("url_query", None)
+    if stem is not None and "url_original" not in columns:
+        columns["url_original"] = stem if query is None else _joined(stem, query)
+    name = columns.pop("server_name", None)
+    if name is not None:  # the name in the configuration counts where the request named no host
+        host = columns.get("server_address")
+        columns["server_address"] = name if host is None else host.fill_null(name)
+    target = columns.get("url_original")
+    if target is not None and target.head(1000).str.contains("://", literal=True).any():
+        for column, values in absolute(target).items():
+            before = columns.get(column)
+            columns[column] = values if before is None else before.fill_null(values)
+    for size in _SIZES:  # -1 is how several loggers write "not known"
+        if size in columns:
+            unknown = columns[size] < 0
+            if unknown.any():
+                columns[size] = columns[size].set(unknown, None)
+    if "response_status_code" in columns:  # 000: the client left before a response
+        code = columns["response_status_code"]
+        columns["response_status_code"] = code.set(code <= 0, None)
+    if "network_peer_address" in columns:
+        columns |= _peer(columns)
+    if options.trusted_hops and "forwarded_for" in columns:
+        columns |= _behind_hops(columns, options.trusted_hops)
+    return columns
+
+
+def _joined(stem: pl.Series, query: pl.Series) -> pl.Series:
+    query = query.str.strip_prefix("?")
+    both = stem + "?" + query
+    return both.zip_with((query.is_not_null() & (query != "")).fill_null(value=False), stem)
+
+
+def _peer(columns: dict[str, pl.Series]) -> dict[str, pl.Series]:
+    """The client is the peer where no other is named; then no peer is told apart."""
+    peer = columns["network_peer_address"]
+    client = columns["client_address"].fill_null(peer) if "client_address" in columns else peer
+    return {"client_address": client, "network_peer_address": peer.set(peer == client, None)}
+
+
+def _behind_hops(columns: dict[str, pl.Series], hops: int) -> dict[str, pl.Series]:
+    """The client that the trusted hops vouch for: so many entries from the end of the list."""
+    entries = columns["forwarded_for"].str.split(",")
+    place = entries.list.len().cast(pl.Int64) - hops
+    place = place.set(place < 0, 0)
+    entry = entries.list.get(place, null_on_oob=True).str.strip_chars()
+    entry = address(entry.str.strip_chars('"'))
+    entry = entry.str.replace(r"^([0-9.]+):[0-9]+$", "${1}")
+    vouched = (entry.is_not_null() & (entry != "")).fill_null(value=False)
+    peer = columns.get("client_address", pl.Series([None], dtype=pl.String).new_from_index(0, entry.len()))  # fmt: skip
+    said = columns.get("network_peer_address")
+    hidden = peer.zip_with(vouched, pl.Series([None], dtype=pl.String).new_from_index(0, peer.len()))
+    return {
+        "client_address": entry.zip_with(vouched, peer),
+        "network_peer_address": hidden if said is None else said.fill_null(hidden),
+    }
+
+
+def _checked(
+    raw: Raw, columns: dict[str, pl.Series], wrong: dict[str, pl.Series]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Good rows, and the others with their first reason."""
+    number = raw.frame["source_line"]
+    named = [number, *(values.alias(name) for name, values in columns.items() if name in COLUMNS)]
+    records = pl.DataFrame(named)
+    if "ts" not in columns:
+        wrong[NO_TIME] = pl.Series([True]).new_from_index(0, number.len())
+    elif columns["ts"].null_count():
+        wrong[NO_TIME] = columns["ts"].is_null()
+    if not wrong:
+        return records, raw.unread
+    reason = pl.coalesce(
+        *(pl.when(rows).then(pl.lit(text)) for text, rows in wrong.items()), pl.lit(None, pl.String)
+    )
+    reasons = records.select("source_line", reason=reason)
+    bad = reasons["reason"].is_not_null()
+    return records.filter(~bad), raw.unread.vstack(reasons.filter(bad))
+
+
+def _rejects(unread: pl.DataFrame, lines: Lines) -> pl.DataFrame:
+    unread = unread.sort("source_line")
+    rows = unread["source_line"].to_numpy() - lines.first_line
+    return unread.with_columns(
+        lines.kept(unread["source_line"]), pl.Series("line_bytes", lines.lengths[rows])
+    )
+
+
+def _long(segment: Segment) -> pl.DataFrame:
+    from l7meter.formats.lines import TOO_LONG
+
+    return pl.DataFrame(
+        [
+            (line.number, TOO_LONG, line.start.decode("utf-8", "backslashreplace"), line.length)
+            for line in segment.block.long_lines
+        ],
+        schema=REJECTS,
+        orient="row",
+    )

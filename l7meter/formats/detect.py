@@ -1,0 +1,70 @@
+"""Which format a source is of: told by reading a sample with every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from l7meter.formats.assemble import parse
+from l7meter.formats.catalog import shipped
+from l7meter.formats.contract import Format, Options, Parsed
+from l7meter.sources import Block
+
+SAMPLE = 64 << 10  # octets
+LINES = 200
+ENOUGH = 0.5  # share of a sample's lines that must be records
+
+
+class Claim(NamedTuple):
+    """What a format makes of a sample: lines that are records, rejects and skips."""
+
+    format: Format
+    records: int
+    rejects: int
+    skipped: int
+
+    @property
+    def share(self) -> float:
+        """Records among the lines that are records or rejects."""
+        return self.records / max(self.records + self.rejects, 1)
+
+
+def sample(block: Block) -> Block:
+    """The first lines of a block."""
+    head = block.data[:SAMPLE]
+    if len(head) < len(block.data):
+        head = head[: head.rfind(b"\n") + 1] or block.data
+    return Block(b"".join(head.splitlines(keepends=True)[:LINES]), block.first_line)
+
+
+def claims(block: Block, formats: Iterable[Format] | None = None) -> list[Claim]:
+    """What each format makes of a sample, the best first.
+
+    Of formats that read equally many lines the one that reads more of each stands first.
+    """
+    if formats is None:
+        formats = [format_ for format_ in shipped().values() if format_.detect]
+    made = [_claim(format_, block) for format_ in formats]
+    return sorted(made, key=lambda claim: (claim.share, claim.format.rank), reverse=True)
+
+
+def detect(block: Block, formats: Iterable[Format] | None = None) -> tuple[Format | None, list[Claim]]:
+    """The format of a sample, None where none reads half of its lines, and all claims."""
+    made = claims(sample(block), formats)
+    best = made[0] if made else None
+    if best is None or not best.records or best.share < ENOUGH:
+        return None, made
+    return best.format, made
+
+
+def _claim(format_: Format, block: Block) -> Claim:
+    context = None
+    parts: list[Parsed] = []
+    segments, context = format_.reader.cut(block, context)
+    parts = [parse(format_, segment, Options()) for segment in segments]
+    return Claim(
+        format_,
+        sum(part.records.height for part in parts),
+        sum(part.rejects.height for part in parts),
+        sum(sum(part.skipped.values()) for part in parts),
+    )

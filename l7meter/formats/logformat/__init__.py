@@ -1,0 +1,7 @@
+"""Access logs written by a format string: nginx's `log_format`, Apache's `LogFormat` and kin."""
+
+from l7meter.formats.logformat.compile import compile_format
+from l7meter.formats.logformat.config import NamedFormat, formats_in
+from l7meter.formats.logformat.reader import LogFormatReader
+
+__all__ = ["LogFormatReader", "NamedFormat", "compile_format", "formats_in"]

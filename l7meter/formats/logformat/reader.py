@@ -1,0 +1,72 @@
+"""Lines written by a format string, as readings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from l7meter.formats.contract import Raw, Segment
+from l7meter.formats.lines import TOO_LONG, Lines
+from l7meter.formats.logformat.match import expression, match
+from l7meter.formats.logformat.split import Splitter
+from l7meter.formats.logformat.template import Item, Var
+from l7meter.sources import Block
+
+NO_MATCH = "line does not match the format"
+
+
+class LogFormatReader:
+    """Reads lines by a format string: fast where the line can be cut, exact everywhere else.
+
+    `fast=False` takes the exact path for every line; both give the same records.
+    """
+
+    def __init__(self, items: list[Item], *, escapes: bool = True, fast: bool = True) -> None:
+        self.items = items
+        self.readings = [item.reading for item in items if isinstance(item, Var)]
+        self.pattern = expression(items, escapes=escapes)
+        self._splitter = Splitter(items, escapes=escapes) if fast else None
+
+    def cut(self, block: Block, context: Any) -> tuple[list[Segment], Any]:
+        """Every line is read alike."""
+        return [Segment(block)], context
+
+    def read(self, segment: Segment, lines: Lines) -> Raw:
+        """The readings of each line that matches."""
+        blank, comment, long = lines.passed_over()
+        passed = blank | comment | long
+        if self._splitter:
+            columns, fits = self._splitter.split(lines)
+            fits &= ~passed
+        else:
+            columns, fits = pl.DataFrame(), np.zeros(lines.count, np.bool_)
+        rest = np.flatnonzero(~fits & ~passed)
+        frame = self._frame(columns, np.flatnonzero(fits), lines) if fits.any() else None
+        unread = lines.reasons(np.flatnonzero(long), TOO_LONG)
+        if len(rest):
+            matched, hit = match(lines.text[rest], self.pattern, len(self.readings))
+            unread = unread.vstack(lines.reasons(rest[~hit.to_numpy()], NO_MATCH))
+            slow = self._frame(matched, np.flatnonzero(hit), lines, rest)
+            frame = slow if frame is None else frame.vstack(slow).sort("source_line")
+        skipped = {"blank": int(blank.sum()), "comment": int(comment.sum())}
+        return Raw(frame if frame is not None else self._empty(), unread, skipped)
+
+    def _frame(
+        self, columns: pl.DataFrame, rows: np.ndarray, lines: Lines, origin: np.ndarray | None = None
+    ) -> pl.DataFrame:
+        taken = columns if len(rows) == columns.height else columns[rows]
+        origin = rows if origin is None else origin[rows]
+        named = [pl.Series("source_line", lines.number(origin))]
+        for place, reading in enumerate(self.readings):
+            if reading:
+                named.append(taken[str(place)].alias(f"{reading}\t{place}"))
+        return pl.DataFrame(named)
+
+    def _empty(self) -> pl.DataFrame:
+        return self._frame(
+            pl.DataFrame(schema={str(place): pl.String for place in range(len(self.readings))}),
+            np.empty(0, np.int64),
+            Lines(Block(b"", 1)),
+        )

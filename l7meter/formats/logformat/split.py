@@ -1,0 +1,142 @@
+"""The fast path: a line cut at its quotation marks, each section cut by what it holds.
+
+The CSV reader of Polars cuts at one octet an order of magnitude faster than a regular expression
+matches (make bench). A row is taken only if each section fits exactly; the others go to the exact
+path, which by construction gives the same values for the rows that fit here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from l7meter.columns import map_distinct
+from l7meter.formats.lines import Lines
+from l7meter.formats.logformat.match import expression, match
+from l7meter.formats.logformat.template import Item, Lit, Var, sections
+
+# An escaped quotation mark must not cut: for the cut it stands as two octets no logger writes raw.
+_LOOK = 1 << 20
+_BACKSLASH, _QUOTE = b"\x02\x02", b"\x02\x01"
+
+
+class Splitter:
+    """Cuts the lines of one format."""
+
+    def __init__(self, items: list[Item], *, escapes: bool) -> None:
+        self.sections = sections(items)
+        self.escapes = escapes
+
+    def split(self, lines: Lines) -> tuple[pl.DataFrame, np.ndarray]:
+        """The variables of each line as columns `0`, `1`, ..., and which rows fit."""
+        data = lines.data
+        # A look at the start decides which way is likely the faster; both are exact.
+        hidden = self.escapes and b'\\"' in data[:_LOOK] and b"\x02" not in data
+        if hidden:
+            data = data.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
+        count = len(self.sections)
+        cut = pl.read_csv(
+            data,
+            has_header=False,
+            separator='"',
+            quote_char=None,
+            schema={str(place): pl.String for place in range(count + 1)},
+            empty_string_is_null=False,
+            missing_columns="insert",
+            extra_columns="ignore",
+        )
+        # The quotation marks of a row are the octets its sections leave over: exactly enough?
+        octets = cut.select(pl.sum_horizontal(pl.all().str.len_bytes().cast(pl.Int64))).to_series()
+        fits = octets.to_numpy() + (count - 1) == lines.lengths
+        columns: list[pl.Series] = []
+        for place, items in enumerate(self.sections):
+            taken, fit = _section(cut[str(place)], items)
+            columns += taken
+            fits &= fit
+            if self.escapes and place % 2 and not hidden:  # cut at an escaped quotation mark?
+                fits &= ~cut[str(place)].str.ends_with("\\").to_numpy()
+        if hidden:
+            columns = [_shown(column) for column in columns]
+        named = [column.alias(str(place)) for place, column in enumerate(columns)]
+        return pl.DataFrame(named, height=lines.count), fits
+
+
+def _section(text: pl.Series, items: list[Item]) -> tuple[list[pl.Series], np.ndarray]:
+    """The variables of one section, and the rows where it fits."""
+    match items:
+        case []:
+            return [], (text == "").to_numpy()
+        case [Lit(literal)]:
+            return [], (text == literal).to_numpy()
+        case [Var(width=0, shape="text")]:
+            return [text], np.ones(text.len(), np.bool_)
+        case [*_, Var(width=width), Lit()] if width:
+            return _by_width(text, items)
+        case [*before, Var(), Lit(literal)] if literal != " ":
+            return _by_ending(text, [*before, items[-2]], literal)
+    if _blank_separated(items):
+        return _by_blanks(text, items)
+    return _by_expression(text, items)
+
+
+def _by_width(text: pl.Series, items: list[Item]) -> tuple[list[pl.Series], np.ndarray]:
+    variable, ending = items[-2:]
+    assert isinstance(variable, Var)
+    assert isinstance(ending, Lit)
+    behind = len(ending.text)
+    value = text.str.slice(-behind - variable.width, variable.width)
+    fits = (value.str.len_chars() == variable.width) & text.str.ends_with(ending.text)
+    fits &= ~value.str.contains(r"[\[\]]")
+    before, fit = _section(text.str.head(-behind - variable.width), items[:-2])
+    return [*before, value], fits.to_numpy() & fit
+
+
+def _by_ending(
+    text: pl.Series, items: list[Item], ending: str
+) -> tuple[list[pl.Series], np.ndarray]:
+    columns, fits = _section(text.str.head(-len(ending)), items)
+    return columns, fits & text.str.ends_with(ending).to_numpy()
+
+
+def _blank_separated(items: list[Item]) -> bool:
+    """Whether single blanks separate the values, of which only the last may hold a blank."""
+    variables = [item for item in items if isinstance(item, Var)]
+    blanks = all(item.text == " " for item in items if isinstance(item, Lit))
+    last_is_text = variables[-1].shape == "text" and isinstance(items[-1], Var)
+    tokens = variables[:-1] if last_is_text else variables
+    return blanks and all(item.shape in ("token", "number") and not item.width for item in tokens)
+
+
+def _by_blanks(text: pl.Series, items: list[Item]) -> tuple[list[pl.Series], np.ndarray]:
+    leading, trailing = isinstance(items[0], Lit), isinstance(items[-1], Lit)
+    variables = [item for item in items if isinstance(item, Var)]
+    split = text.str.splitn(" ", len(variables) + leading + trailing)
+    cells = split.struct.unnest().get_columns()
+    fits = cells[-1].is_not_null()
+    if leading:
+        fits &= cells.pop(0) == ""
+    if trailing:
+        fits &= cells.pop() == ""
+    elif variables[-1].shape != "text":
+        fits &= ~cells[-1].str.contains(" ", literal=True)
+    return cells, fits.fill_null(value=False).to_numpy()
+
+
+def _by_expression(text: pl.Series, items: list[Item]) -> tuple[list[pl.Series], np.ndarray]:
+    width = sum(isinstance(item, Var) for item in items)
+    columns, fits = match(text, expression(items, escapes=False), width)
+    return columns.get_columns(), fits.to_numpy()
+
+
+def _shown(column: pl.Series) -> pl.Series:
+    """Put the hidden escapes back."""
+    hidden = column.str.contains("\x02", literal=True)
+    if not hidden.any():
+        return column
+    return map_distinct(column, _show)
+
+
+def _show(values: pl.Series) -> pl.Series:
+    return values.str.replace_all(_BACKSLASH.decode(), "\\\\", literal=True).str.replace_all(
+        _QUOTE.decode(), '\\"', literal=True
+    )

@@ -1,0 +1,104 @@
+"""Text to numbers, addresses and words: one function a kind of value, columns in and out.
+
+Null in, null out; a value that is present and cannot be read gives null, which the caller tells
+from the former. Words for a missing value are null before they come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from l7meter.columns import map_distinct
+
+
+def text(raw: pl.Series) -> pl.Series:
+    """Text as it is."""
+    return raw
+
+
+def integer(dtype: pl.DataType) -> Callable[[pl.Series], pl.Series]:
+    """Whole numbers, also written as `4321.0`."""
+
+    def convert(raw: pl.Series) -> pl.Series:
+        whole = raw.cast(pl.Int64, strict=False)
+        if whole.null_count() > raw.null_count():
+            real = raw.cast(pl.Float64, strict=False)
+            exact = real.set(real != real.floor(), None).cast(pl.Int64, strict=False)
+            whole = whole.fill_null(exact)
+        return whole.cast(dtype, strict=False)
+
+    return convert
+
+
+def number(unit: float) -> Callable[[pl.Series], pl.Series]:
+    """Real numbers times a unit."""
+
+    def convert(raw: pl.Series) -> pl.Series:
+        real = raw.cast(pl.Float64, strict=False)
+        return real if unit == 1.0 else real * unit
+
+    return convert
+
+
+def boolean(raw: pl.Series) -> pl.Series:
+    """`true`, `1`, `yes`, `on` and their opposites."""
+    words = raw.str.to_lowercase()
+    out = pl.Series(raw.name, [None], dtype=pl.Boolean).new_from_index(0, raw.len())
+    out = out.set(words.is_in(["true", "1", "yes", "on"]), value=True)
+    return out.set(words.is_in(["false", "0", "no", "off"]), value=False)
+
+
+def clf_size(raw: pl.Series) -> pl.Series:
+    """Octets in the common log format, where `-` stands for none."""
+    return integer(pl.Int64())(raw.set(raw == "-", "0"))
+
+
+def http_version(raw: pl.Series) -> pl.Series:
+    """`HTTP/1.1`, `HTTP/2.0`, `h2`, `1.1.0.0` as `1.1`, `2`, `2`, `1.1`; other words are null."""
+    return map_distinct(raw, _http_version)
+
+
+def _http_version(raw: pl.Series) -> pl.Series:
+    version = raw.str.extract(r"(?i)^(?:https?[/ ]?|h)?([0-9](?:\.[0-9])?)(?:\.0)*$")
+    return version.replace({"2.0": "2", "3.0": "3"})
+
+
+def http2_flag(raw: pl.Series) -> pl.Series:
+    """`2` for true (RubyGems' log); false leaves the version open."""
+    return raw.replace_strict({"true": "2", "1": "2"}, default=None, return_dtype=pl.String)
+
+
+def tls_version(raw: pl.Series) -> pl.Series:
+    """As logged; the number of the protocol version as its name (772 is TLSv1.3, RFC 8446)."""
+    numbers = {"772": "TLSv1.3", "771": "TLSv1.2", "770": "TLSv1.1", "769": "TLSv1", "768": "SSLv3"}
+    return raw.replace(numbers)
+
+
+def address(raw: pl.Series) -> pl.Series:
+    """An address without brackets; anything else (a name, `unix:`) as it is."""
+    bracketed = raw.str.starts_with("[")
+    if not bracketed.any():
+        return raw
+    bare = raw.str.extract(r"^\[([^\]]*)\](?::[0-9]+)?$")
+    return bare.fill_null(raw)
+
+
+def address_of_pair(raw: pl.Series) -> pl.Series:
+    """The address of `192.0.2.1:5000`, `[2001:db8::1]:5000` or (ALB) `2001:db8::1:5000`."""
+    pair = raw.str.extract_groups(r"^\[?(.*?)\]?:([0-9]*)$").struct[0]
+    return pair.fill_null(raw)
+
+
+def address_port(raw: pl.Series, _: str) -> dict[str, pl.Series]:
+    """Address and port of a pair; the part behind the last colon is the port."""
+    port = raw.str.extract(r":([0-9]+)$").cast(pl.Int32, strict=False)
+    return {"client_address": address_of_pair(raw), "client_port": port}
+
+
+def duration_text(raw: pl.Series) -> pl.Series:
+    """Durations with their unit: `0.25s`, `12ms`, `1.5µs`, `80ns`."""
+    parts = raw.str.extract_groups(r"^([0-9.]+)\s*(s|ms|µs|us|ns)$").struct
+    units = {"s": "1", "ms": "1e-3", "µs": "1e-6", "us": "1e-6", "ns": "1e-9"}
+    return parts[0].cast(pl.Float64, strict=False) * parts[1].replace(units).cast(pl.Float64)
