@@ -46,22 +46,31 @@ def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame,
     names = sorted(raw.frame.columns[1:], key=lambda name: rank(name.partition("\t")[0]))
     for name in names:
         word = name.partition("\t")[0]
-        text = raw.frame[name]
-        missing = text.is_in([] if word in _DASH_IS_SAID else MISSING)
-        if missing.any():
-            text = text.set(missing, None)
-        text = UNESCAPE[format_.escapes](text)
         how = reading(word)
+        text = raw.frame[name]
+        if word not in _DASH_IS_SAID:
+            text = _present(text)
+        text = UNESCAPE[format_.escapes](text)
         made = how.convert(text, options.timezone)
         for column, values in made.items():
             before = columns.get(column)
             columns[column] = values if before is None else before.fill_null(values)
-        if how.must:
-            first = how.fills[0]
-            unreadable = made[first].is_null() & text.is_not_null()
-            if unreadable.any():
-                wrong[f"{first} cannot be read"] = unreadable
+        first = made[how.fills[0]]
+        if how.must and first.null_count() > text.null_count():
+            wrong[f"{how.fills[0]} cannot be read"] = first.is_null() & text.is_not_null()
     return _checked(raw, _completed(columns, options), wrong)
+
+
+def _present(text: pl.Series) -> pl.Series:
+    """The text, null where it is a word for a missing value."""
+    short = text.str.len_bytes() <= _LONGEST
+    if not short.any():
+        return text
+    missing = text.is_in(MISSING)
+    return text.set(missing, None) if missing.any() else text
+
+
+_LONGEST = max(map(len, MISSING))
 
 
 def _completed(columns: dict[str, pl.Series], options: Options) -> dict[str, pl.Series]:

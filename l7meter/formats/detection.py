@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from l7meter.formats.assemble import parse
+from l7meter.formats.assembly import parse
 from l7meter.formats.catalog import shipped
 from l7meter.formats.contract import Format, Options, Parsed
 from l7meter.sources import Block

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
 import polars as pl
@@ -28,15 +29,7 @@ def unescape_clf(series: pl.Series) -> pl.Series:
 
     Escaped octets that are no UTF-8 stay escaped as `\\xhh`: text has no other way to hold them.
     """
-    escaped = series.str.contains("\\", literal=True)
-    if not escaped.any():
-        return series
-    return map_distinct(series, _unescape_values)
-
-
-def _unescape_values(values: pl.Series) -> pl.Series:
-    texts = [value if value is None or "\\" not in value else _unescape(value) for value in values]
-    return pl.Series(values.name, texts, dtype=pl.String)  # distinct values only
+    return _changed(series, "\\", _unescape)
 
 
 def _unescape(text: str) -> str:
@@ -56,18 +49,23 @@ def _octet(found: re.Match[bytes]) -> bytes:
 
 def unescape_percent(series: pl.Series) -> pl.Series:
     """Undo percent-encoding once (CloudFront): `%2520` says that the client sent `%20`."""
-    escaped = series.str.contains("%", literal=True)
-    if not escaped.any():
+    return _changed(series, "%", _unquote)
+
+
+def _unquote(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "backslashreplace")
+
+
+def _changed(series: pl.Series, sign: str, change: Callable[[str], str]) -> pl.Series:
+    """The column with the values that hold `sign` changed, each distinct one once."""
+    rows = series.str.contains(sign, literal=True).arg_true()
+    if not rows.len():
         return series
-    return map_distinct(series, _unquote_values)
 
+    def each(values: pl.Series) -> pl.Series:
+        return pl.Series(values.name, [change(value) for value in values], dtype=pl.String)
 
-def _unquote_values(values: pl.Series) -> pl.Series:
-    texts = [
-        value if value is None else unquote_to_bytes(value).decode("utf-8", "backslashreplace")
-        for value in values  # distinct values only
-    ]
-    return pl.Series(values.name, texts, dtype=pl.String)
+    return series.scatter(rows, map_distinct(series[rows], each))
 
 
 UNESCAPE = {"none": lambda series: series, "clf": unescape_clf, "percent": unescape_percent}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 # RFC 9110 §5.6.2: what a method may be made of
 _METHOD = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 _VERSIONS = {" HTTP/1.1": "1.1", " HTTP/1.0": "1.0", " HTTP/2.0": "2", " HTTP/3.0": "3"}
-_USUAL = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "PROPFIND")
+_NAMES = pl.Series([None, *_VERSIONS.values()], dtype=pl.String)
 
 
 def request_line(raw: pl.Series, _: str) -> dict[str, pl.Series]:
@@ -15,24 +16,38 @@ def request_line(raw: pl.Series, _: str) -> dict[str, pl.Series]:
 
     What is no request line (a TLS hello, one bare word) is the target as seen, method null.
     """
-    ending = raw.str.tail(9)
-    version = ending.replace_strict(_VERSIONS, default=None, return_dtype=pl.String)
-    plain = version.is_not_null()
-    head = raw.str.head(-9)
-    if not plain.all():
-        found = raw.str.extract_groups(r"^(.*) HTTP/([0-9](?:\.[0-9])?)$").struct
-        version = version.fill_null(found[1].replace({"2.0": "2", "3.0": "3"}))
-        head = head.zip_with(plain.fill_null(value=False), found[0].fill_null(raw))
-    parts = head.str.splitn(" ", 2).struct
+    version = np.zeros(raw.len(), np.uint32)
+    for place, ending in enumerate(_VERSIONS, 1):
+        version[raw.str.ends_with(ending).fill_null(value=False).to_numpy()] = place
+    got = raw.str.starts_with("GET ").fill_null(value=False)  # most requests, at a tenth the cost
+    target = raw.str.head(-9).str.slice(4)
+    usual = got & (target != "") & pl.Series(version > 0)
+    made = {
+        "request_method": pl.Series(["GET"]).new_from_index(0, raw.len()),
+        "url_original": target,
+        "network_protocol_version": _NAMES[version],
+    }
+    odd = (~usual.fill_null(value=False)).arg_true()
+    if odd.len():
+        exact = _request_line(raw[odd])
+        made = {name: values.scatter(odd, exact[name]) for name, values in made.items()}
+    return made
+
+
+def _request_line(raw: pl.Series) -> pl.DataFrame:
+    """The same, of lines that are anything."""
+    found = raw.str.extract_groups(r"(?s)^(.*) HTTP/([0-9](?:\.[0-9])?)$").struct
+    version = found[1].replace({"2.0": "2", "3.0": "3"})
+    parts = found[0].fill_null(raw).str.splitn(" ", 2).struct
     method, target = parts[0], parts[1]
-    good = method.is_in(_USUAL) & target.is_not_null() & (target != "")
-    odd = ~good.fill_null(value=False)
-    if odd.any():
-        strange = odd & ~(method.str.contains(_METHOD) & (target.str.len_bytes() > 0)).fill_null(value=False)  # fmt: skip
-        method = method.set(strange, None)
-        target = raw.zip_with(strange, target)
-        version = version.set(strange, None)
-    return {"request_method": method, "url_original": target, "network_protocol_version": version}
+    good = (method.str.contains(_METHOD) & (target != "")).fill_null(value=False)
+    return pl.DataFrame(
+        {
+            "request_method": method.set(~good, None),
+            "url_original": target.zip_with(good, raw),
+            "network_protocol_version": version.set(~good, None),
+        }
+    )
 
 
 def host(raw: pl.Series, _: str) -> dict[str, pl.Series]:

@@ -43,22 +43,27 @@ class LogFormatReader:
         else:
             columns, fits = pl.DataFrame(), np.zeros(lines.count, np.bool_)
         rest = np.flatnonzero(~fits & ~passed)
-        frame = self._frame(columns, np.flatnonzero(fits), lines) if fits.any() else None
+        frame = self._frame(columns, fits, lines) if fits.any() else None
         unread = lines.reasons(np.flatnonzero(long), TOO_LONG)
         if len(rest):
             matched, hit = match(lines.text[rest], self.pattern, len(self.readings))
             unread = unread.vstack(lines.reasons(rest[~hit.to_numpy()], NO_MATCH))
-            slow = self._frame(matched, np.flatnonzero(hit), lines, rest)
+            slow = self._frame(matched, hit.to_numpy(), lines, rest)
             frame = slow if frame is None else frame.vstack(slow).sort("source_line")
         skipped = {"blank": int(blank.sum()), "comment": int(comment.sum())}
         return Raw(frame if frame is not None else self._empty(), unread, skipped)
 
     def _frame(
-        self, columns: pl.DataFrame, rows: np.ndarray, lines: Lines, origin: np.ndarray | None = None
+        self,
+        columns: pl.DataFrame,
+        fits: np.ndarray,
+        lines: Lines,
+        origin: np.ndarray | None = None,
     ) -> pl.DataFrame:
-        taken = columns if len(rows) == columns.height else columns[rows]
-        origin = rows if origin is None else origin[rows]
-        named = [pl.Series("source_line", lines.number(origin))]
+        """The readings of the rows that fit; `origin` are the rows of `columns` in the block."""
+        taken = columns if fits.all() else columns.filter(pl.Series(fits))
+        rows = np.flatnonzero(fits)
+        named = [pl.Series("source_line", lines.number(rows if origin is None else origin[rows]))]
         for place, reading in enumerate(self.readings):
             if reading:
                 named.append(taken[str(place)].alias(f"{reading}\t{place}"))
@@ -67,6 +72,6 @@ class LogFormatReader:
     def _empty(self) -> pl.DataFrame:
         return self._frame(
             pl.DataFrame(schema={str(place): pl.String for place in range(len(self.readings))}),
-            np.empty(0, np.int64),
+            np.empty(0, np.bool_),
             Lines(Block(b"", 1)),
         )
