@@ -1,0 +1,115 @@
+"""Maven 2 repositories: group/artifact/version/artifact-version[-classifier].extension.
+
+https://maven.apache.org/repository/layout.html
+Snapshots and maven-metadata.xml: https://maven.apache.org/repositories/metadata.html
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from l7meter.attribution.layouts import Layout, Rule, encoded
+
+_SEGMENT = r"[A-Za-z0-9_.+~-]+"
+_SIDECARS = r"(?:\.(?:asc|md5|sha1|sha256|sha512|sigstore(?:\.json)?))*"
+_FILE = rf"(?:/{_SEGMENT}){{3,}}/{_SEGMENT}"
+# endings that only a Maven repository serves from a folder of the file's own name and version
+_ENDINGS = r"\.(?:jar|pom|module|aar|war|ear|klib|hpi|jpi|nbm)"
+_OWN = rf"{_FILE}{_ENDINGS}{_SIDECARS}$"
+
+# the repository's root, as the common servers and repository managers place it
+_ROOT = (
+    r"^(?:/[^/]+)*?/maven2/"
+    r"|^(?:/nexus)?/(?:repository|content/repositories|content/groups)/[^/]+/"
+    r"|^/artifactory/(?:api/maven/)?[^/]+/"
+    r"|^/(?:maven|m2|repo|releases?|snapshots?)/"
+    r"|^/"
+)
+_REST = (
+    r"^(?P<stamp>SNAPSHOT|[0-9]{8}\.[0-9]{6}-[0-9]+)?"
+    rf"(?:-(?P<classifier>{_SEGMENT}?))?"
+    r"\.(?P<variant>tar\.[a-z0-9]+|[A-Za-z][A-Za-z0-9]*)"
+    rf"{_SIDECARS}$"
+)
+
+
+def _group(rows: pl.DataFrame, *below: str) -> pl.DataFrame:
+    """`namespace`: the path above the columns `below`, without the repository's root."""
+    path = pl.col("path")
+    length = pl.sum_horizontal(pl.col(below).str.len_chars() + 1)
+    above = path.str.head(path.str.len_chars() - length) + "/"
+    return rows.with_columns(namespace=above.str.replace(_ROOT, "").str.strip_suffix("/"))
+
+
+def _metadata(rows: pl.DataFrame) -> pl.DataFrame:
+    """`maven-metadata.xml` beside the versions of an artifact, or the builds of a snapshot."""
+    folders = pl.col("folders").list
+    last = folders.get(-2)
+    snapshot = last.str.ends_with("-SNAPSHOT")
+    rows = rows.with_columns(folders=pl.col("path").str.split("/")).with_columns(
+        name=pl.when(snapshot).then(folders.get(-3, null_on_oob=True)).otherwise(last),
+        version=pl.when(snapshot).then(last),
+        file=folders.get(-1),
+    )
+    return _group(rows, "name", "version", "file").with_columns(file=pl.lit(None, pl.String))
+
+
+def _file(rows: pl.DataFrame) -> pl.DataFrame:
+    """Only files named as their folders say: artifact, version, then classifier and extension.
+
+    A snapshot's version is the time-stamped one where the file has it: each build is an artifact.
+    """
+    folders = pl.col("folders").list
+    version, stamp = pl.col("version"), pl.col("stamp")
+    snapshot = version.str.ends_with("-SNAPSHOT")
+    base = pl.when(snapshot).then(version.str.strip_suffix("SNAPSHOT")).otherwise(version)
+    start = pl.col("name") + "-" + base
+    rows = (
+        rows.with_columns(folders=pl.col("path").str.split("/"))
+        .with_columns(name=folders.get(-3), version=folders.get(-2), file=folders.get(-1))
+        .filter(pl.col("file").str.starts_with(start))
+    )
+    rest = pl.col("file").str.slice(start.str.len_chars())
+    return (
+        _group(rows, "name", "version", "file")
+        .drop("variant")
+        .filter(pl.col("namespace").str.contains(rf"^(?:{_SEGMENT}/?)+$"))
+        .with_columns(rest.str.extract_groups(_REST))
+        .unnest("file")
+        .filter(pl.col("variant").is_not_null(), stamp.is_not_null() == snapshot)
+        .with_columns(
+            version=pl.when(snapshot).then(base + stamp).otherwise(version),
+            file="classifier",
+        )
+    )
+
+
+_TYPE = pl.when(~pl.col("variant").is_in(["jar", "pom", "module"])).then(pl.col("variant"))
+_QUALIFIERS = pl.concat_str(
+    pl.lit("classifier=") + encoded(pl.col("file")), pl.lit("type=") + _TYPE, separator="&", ignore_nulls=True
+)  # fmt: skip
+
+LAYOUT = Layout(
+    ecosystem="maven",
+    labels=("maven", "maven2"),
+    hint=rf"/maven2/|/maven-metadata|/archetype-catalog|/\.index/|{_ENDINGS}",
+    rules=(
+        Rule("metadata", "index", rf"/maven-metadata(?:-{_SEGMENT})?\.xml{_SIDECARS}$", refine=_metadata),
+        Rule("catalog", "index", rf"/archetype-catalog\.xml{_SIDECARS}$"),
+        Rule("index", "index", r"/\.index/nexus-maven-repository-index(?:[.-][a-z0-9]+)*$"),
+        Rule("file", "artifact", _OWN, refine=_file),
+        Rule("file", "artifact", f"/maven2{_FILE}$", refine=_file),
+        Rule("file", "artifact", f"{_FILE}$", named=True, refine=_file),
+        Rule("listing", "index", r"/$", named=True),
+    ),
+    package=pl.when(pl.col("name").is_not_null(), pl.col("namespace") != "").then(
+        pl.col("namespace").str.replace_all("/", ".", literal=True) + ":" + pl.col("name")
+    ),
+    purl_name=pl.col("package_name").str.replace(":", "/", literal=True),
+    qualifiers=pl.when(_QUALIFIERS != "").then(_QUALIFIERS),
+    kind=pl.when(pl.col("path").str.contains(_SIDECARS[:-1] + "+$"))
+    .then(pl.lit("sidecar"))
+    .when(pl.col("variant").is_in(["pom", "module"]))
+    .then(pl.lit("metadata"))
+    .otherwise(pl.col("kind")),
+)  # fmt: skip
