@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line: each command reads its arguments, makes one call, and prints."""
+
+from l7meter.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,62 @@
+"""The application: its commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from l7meter import __version__
+from l7meter.cli import checking, explaining, ingesting, parsing, querying, reference, storing
+from l7meter.errors import L7MeterError
+
+EXITS = """\
+[bold]Exit codes[/bold]  0 done · 1 a bug · 2 wrong usage · 3 a source (or the store) cannot be read; \
+the other sources were ingested · 4 more rejected lines than --max-reject-share"""
+
+app = typer.Typer(
+    name="l7meter",
+    help="Who uses a package registry's bandwidth: access logs in, answers out.",
+    epilog=EXITS,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"l7meter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Who uses a package registry's bandwidth: access logs in, answers out."""
+
+
+ingesting.register(app)
+parsing.register(app)
+checking.register(app)
+querying.register(app)
+explaining.register(app)
+reference.register(app)
+storing.register(app)
+
+
+def main() -> None:
+    """Run the command; a user's error is a sentence, a bug keeps its traceback."""
+    try:
+        app()
+    except L7MeterError as error:
+        print(f"l7meter: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("l7meter: interrupted; what was committed stays, the rest can be run again", file=sys.stderr)  # fmt: skip
+        sys.exit(130)

@@ -1,0 +1,108 @@
+"""`l7meter check`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from l7meter.cli.options import (
+    FormatOption,
+    HopsOption,
+    LogFormatOption,
+    MapOption,
+    ZoneOption,
+    examples,
+    said,
+)
+from l7meter.errors import SourceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from l7meter.ingest import Checked
+
+EXAMPLES = examples(
+    "l7meter check access.log",
+    "l7meter check --log-format /etc/apache2/apache2.conf:combined access.log",
+)
+
+
+def check(
+    source: Annotated[str, typer.Argument(help="A file, or - for standard input.")],
+    format_: FormatOption = None,
+    log_format: LogFormatOption = None,
+    map_: MapOption = None,
+    trusted_hops: HopsOption = 0,
+    timezone: ZoneOption = "UTC",
+) -> None:
+    """Say what a source is: its format and why, what its size means, the first lines that fail."""
+    from l7meter.cli.printing import console
+    from l7meter.ingest import check as run
+
+    found = run(source, said(format_, log_format, map_, trusted_hops, timezone))
+    out = console()
+    if found.format is None:
+        _unclaimed(found, out)
+        raise SourceError(f"{source}: no format claims it")
+    _claimed(found, out)
+    _failing(found, out)
+    out.print(f"\nNext: [bold]l7meter ingest {source}[/]", highlight=False)
+
+
+def _claimed(found: Checked, out: Console) -> None:
+    format_ = found.format
+    assert format_ is not None
+    best = found.claims[0] if found.claims else None
+    others = found.claims[1:]
+    out.print(f"[bold]{found.name}[/]: {format_.name} — {format_.title}", highlight=False)
+    if best:
+        why = (
+            f"{best.records:,} of {best.records + best.rejects:,} lines of a sample are its records"
+        )
+        also = [other.format.name for other in others if other.share >= 0.5]
+        if also:
+            why += f"; {', '.join(also)} reads them too, but less of each"
+        out.print(f"  why      {why}", highlight=False)
+    out.print(f"  size     {format_.size}", highlight=False)
+    out.print(f"  moment   {format_.moment}", highlight=False)
+    out.print(f"  source   {found.compression if found.compression != 'none' else 'not compressed'}", highlight=False)  # fmt: skip
+    skipped = "".join(f", {count:,} skipped ({reason})" for reason, count in found.skipped.items())
+    out.print(f"  lines    {found.lines:,} in the first blocks: {found.records:,} records, {found.rejects.height:,} rejects{skipped}", highlight=False)  # fmt: skip
+    if found.problem:
+        out.print(f"  [red]broken[/]   {found.problem}", highlight=False)
+    if format_.specification.startswith("https://"):
+        out.print(f"  see      {format_.specification}", highlight=False)
+
+
+def _failing(found: Checked, out: Console) -> None:
+    from rich.text import Text
+
+    from l7meter.reports.cells import visible
+
+    for row, nearest in zip(
+        found.rejects.head(5).iter_rows(named=True), found.nearest, strict=False
+    ):
+        hint = (
+            f" (it is {nearest})"
+            if nearest and nearest != getattr(found.format, "name", "")
+            else ""
+        )
+        out.print(f"\n  line {row['source_line']:,}: {row['reason']}{hint}", highlight=False)
+        out.print(Text("    " + visible((row["line"] or "")[:300])))
+
+
+def _unclaimed(found: Checked, out: Console) -> None:
+    out.print(f"[bold]{found.name}[/]: no format reads half of its first lines", highlight=False)
+    for claim in found.claims[:3]:
+        out.print(f"  {claim.format.name} reads {claim.records:,} of {claim.records + claim.rejects:,}", highlight=False)  # fmt: skip
+    out.print("\nNext: give the format string that wrote it, or map its fields:", highlight=False)
+    out.print(f"  l7meter check --log-format /etc/nginx/nginx.conf {found.name}", highlight=False)
+    out.print(
+        f"  l7meter check --map time=ts --map ip=client_address {found.name}", highlight=False
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLES)(check)

@@ -1,0 +1,49 @@
+"""`l7meter explain`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from l7meter.cli.options import Output, OutputOption, RegistryOption, examples
+from l7meter.cli.printing import print_cards, print_rows
+
+EXAMPLES = examples(
+    "l7meter explain address 2600:1f18::1 100.64.0.9 ::ffff:8.8.8.8 8.8.8",
+    "l7meter explain agent 'Debian APT-HTTP/1.3 (2.6.1)'",
+    "l7meter explain target /simple/requests/ --registry pypi",
+    "cut -d' ' -f1 access.log | sort -u | l7meter explain address - -o jsonl",
+)
+
+
+class What(StrEnum):
+    """What can be explained."""
+
+    address = "address"
+    agent = "agent"
+    target = "target"
+
+
+def explain(
+    what: Annotated[What, typer.Argument(help="What the values are.")],
+    values: Annotated[list[str], typer.Argument(metavar="VALUE...|-", help="The values; - reads one a line from standard input.")],
+    registry: RegistryOption = None,
+    output: OutputOption = Output.table,
+) -> None:  # fmt: skip
+    """Say what is concluded of addresses, user agents or request targets, and by which rule."""
+    from l7meter.attribution import explain as run
+
+    given = [line.rstrip("\r\n") for line in sys.stdin] if values == ["-"] else values
+    found = run(what.value, given, registry=registry)
+    if output is Output.table:
+        print_cards(found)
+    else:
+        print_rows(found, output)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLES)(explain)

@@ -1,0 +1,112 @@
+"""`l7meter ingest`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from l7meter.cli.options import (
+    DEFAULT_STORE,
+    FormatOption,
+    HopsOption,
+    LogFormatOption,
+    MapOption,
+    RegistryOption,
+    StoreOption,
+    ZoneOption,
+    examples,
+    said,
+)
+from l7meter.errors import UsageError
+
+if TYPE_CHECKING:
+    from l7meter.ingest import Ingested
+
+EXAMPLES = examples(
+    "l7meter ingest /var/log/nginx",
+    "l7meter ingest 'logs/2026-10-*.gz' --format debian-combined --store /srv/meter",
+    "l7meter ingest --log-format /etc/nginx/nginx.conf:main access.log",
+    "l7meter ingest --map ts=time --map client_ip=client_address --map bytes=response_size events.jsonl",
+    "zcat old.gz | l7meter ingest - --output json",
+)
+REJECTED, UNREADABLE = 4, 3
+
+
+def ingest(
+    sources: Annotated[list[str], typer.Argument(help="Files, directories, globs, or - for standard input.", metavar="SOURCE...")],
+    store: StoreOption = DEFAULT_STORE,
+    format_: FormatOption = None,
+    log_format: LogFormatOption = None,
+    map_: MapOption = None,
+    trusted_hops: HopsOption = 0,
+    timezone: ZoneOption = "UTC",
+    registry: RegistryOption = None,
+    max_reject_share: Annotated[float, typer.Option("--max-reject-share", min=0, max=1, help="Exit with 4 if a larger share of the lines is rejected.")] = 0.05,
+    output: Annotated[str, typer.Option("--output", "-o", help="table, or json for one object on standard output.")] = "table",
+) -> None:  # fmt: skip
+    """Read access logs into a store, each once; print what was read and who used the bandwidth.
+
+    A source that the store has is left alone, under whatever name it comes. Lines that are no
+    records are kept with their reason in the table `rejects`.
+    """
+    from l7meter.cli.progress import progress
+    from l7meter.ingest import ingest as run
+    from l7meter.sources import discover
+    from l7meter.store import Store
+
+    if output not in ("table", "json"):
+        raise UsageError(f"--output {output}: ingest gives table or json")
+    what = said(format_, log_format, map_, trusted_hops, timezone)
+    names, missing = discover(sources)
+    with Store.open_or_create(store) as opened, progress(len(names)) as report:
+        done = run(names, opened, what, registry=registry, progress=report)
+    for name, problem in missing:
+        done.sources.append(_missing(name, problem))
+    if output == "json":
+        print(json.dumps(done.as_dict(), ensure_ascii=False))
+    else:
+        _answer(done, store)
+    for source in done.sources:
+        if source.problem:
+            print(f"l7meter: {source.name}: {source.problem}", file=sys.stderr)
+    lines = done.total("lines")
+    if done.failed:
+        raise typer.Exit(UNREADABLE)
+    if lines and done.total("rejects") > max_reject_share * lines:
+        print(f"l7meter: {done.total('rejects'):,} of {lines:,} lines were rejected, more than --max-reject-share {max_reject_share:g}: 'l7meter check SOURCE' says why", file=sys.stderr)  # fmt: skip
+        raise typer.Exit(REJECTED)
+
+
+def _missing(name: str, problem: str):  # type: ignore[no-untyped-def]
+    from l7meter.ingest.run import Source
+
+    return Source(name, status="failed", problem=problem)
+
+
+def _answer(done: Ingested, store: Path) -> None:
+    """What was read, and the one-screen answer."""
+    from l7meter.analysis import load, run
+    from l7meter.cli.printing import console, print_table
+    from l7meter.cli.summary import summary
+    from l7meter.store import connect
+
+    out = console()
+    for line in summary(done):
+        out.print(line, highlight=False)
+    if not done.total("records") and not any(s.status == "known" for s in done.sources):
+        return
+    with connect(store) as connection:
+        for name in ("top_organizations", "top_asns", "top_agents"):
+            query = load(name)
+            out.print()
+            print_table(run(connection, query, {"limit": 5}), query.title)
+    out.print(f"\nMore: l7meter query --store {store}", highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLES)(ingest)

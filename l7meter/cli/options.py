@@ -1,0 +1,78 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l7meter.errors import UsageError
+
+
+class Output(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    jsonl = "jsonl"
+    parquet = "parquet"
+    markdown = "markdown"
+
+
+StoreOption = Annotated[
+    Path,
+    typer.Option("--store", "-s", envvar="L7METER_STORE", help="Directory of the store.", show_default=True),
+]  # fmt: skip
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="How rows are written; plain bytes and numbers in all but table.")
+]  # fmt: skip
+FormatOption = Annotated[
+    str | None, typer.Option("--format", "-f", metavar="NAME", help="The sources' format ('l7meter formats'); told by their content if not given.")
+]  # fmt: skip
+LogFormatOption = Annotated[
+    str | None, typer.Option("--log-format", metavar="STRING|FILE[:NAME]", help="nginx log_format or Apache LogFormat: the string, or a configuration file that holds it.")
+]  # fmt: skip
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", metavar="FILE|FIELD=COLUMN", help="A mapping for JSON lines: a TOML file, or field=column pairs.")
+]  # fmt: skip
+HopsOption = Annotated[
+    int, typer.Option("--trusted-hops", min=0, help="Proxies of your own in front of the server that logs: so many entries of the forwarded-for list, from its end, are theirs to vouch for.")
+]  # fmt: skip
+ZoneOption = Annotated[
+    str, typer.Option("--timezone", metavar="ZONE", help="Zone of times that are logged without one.")
+]  # fmt: skip
+RegistryOption = Annotated[
+    str | None, typer.Option("--registry", metavar="ECOSYSTEM", help="What the sources are logs of (pypi, npm, maven, gem, cargo, deb), where host and path do not tell.")
+]  # fmt: skip
+
+DEFAULT_STORE = Path("l7meter-store")
+
+
+def examples(*lines: str) -> str:
+    """The examples under a command's help."""
+    return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
+
+
+def said(format_: str | None, log_format: str | None, map_: list[str] | None, hops: int, zone: str):  # type: ignore[no-untyped-def]  # fmt: skip
+    """What the operator says of the sources.
+
+    Raises `UsageError` where it contradicts itself or names nothing.
+    """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from l7meter.formats import Options
+    from l7meter.ingest import Said
+
+    given = [name for name, value in (("--format", format_), ("--log-format", log_format), ("--map", map_)) if value]  # fmt: skip
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} contradict each other: give one of them")
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise UsageError(f"--timezone {zone}: no such zone; give one like Europe/Paris") from error
+    made = Said(format_, log_format, tuple(map_ or ()), Options(hops, zone))
+    made.formats()
+    return made

@@ -1,0 +1,96 @@
+"""`l7meter query`, `sql` and `shell`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l7meter.cli.options import DEFAULT_STORE, Output, OutputOption, StoreOption, examples
+from l7meter.cli.printing import print_rows
+from l7meter.errors import UsageError
+
+QUERY_EXAMPLES = examples(
+    "l7meter query",
+    "l7meter query top_organizations -p limit=20 -p since=2026-10-01",
+    "l7meter query packages -p ecosystem=npm -o csv > packages.csv",
+    "l7meter query ./my-question.sql",
+)
+SQL_EXAMPLES = examples(
+    "l7meter sql 'SELECT agent_name, sum(server_bytes) FROM records GROUP BY 1 ORDER BY 2 DESC'",
+    "l7meter sql 'SELECT reason, count(*) FROM rejects GROUP BY 1' -o markdown",
+    "echo 'FROM sources' | l7meter sql -",
+)
+
+
+def query(
+    name: Annotated[str | None, typer.Argument(help="A question, or a file that ends in .sql; all are listed if not given.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="A parameter of the question.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    output: OutputOption = Output.table,
+) -> None:  # fmt: skip
+    """Ask one of the questions that come with l7meter, or list them."""
+    from l7meter.analysis import catalogue, load, run
+    from l7meter.store import connect
+
+    if name is None:
+        import polars as pl
+
+        rows = [(each.name, each.title, ", ".join(p.name for p in each.parameters)) for each in catalogue()]  # fmt: skip
+        frame = pl.DataFrame(rows, schema=["query", "answers", "parameters"], orient="row")
+        print_rows(frame, output, "Questions: l7meter query NAME [-p key=value]", wrapped=True)
+        return
+    wanted = load(name)
+    given = dict(_pair(each) for each in parameter or ())
+    wanted.bind(given)
+    with connect(store, locked=True) as connection:
+        frame = run(connection, wanted, given)
+    print_rows(frame, output, wanted.title)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"-p {text}: give key=value")
+    return key, value
+
+
+def sql(
+    text: Annotated[str, typer.Argument(metavar="SQL", help="Statements that only read; - takes them from standard input.")],
+    store: StoreOption = DEFAULT_STORE,
+    output: OutputOption = Output.table,
+) -> None:  # fmt: skip
+    """Run SQL of your own on the views records, requests, sources and rejects; it can only read."""
+    from l7meter.store import connect, select
+
+    statement = sys.stdin.read() if text == "-" else text
+    with connect(store, locked=True) as connection:
+        frame = select(connection, statement)
+    print_rows(frame, output)
+
+
+def shell(store: StoreOption = DEFAULT_STORE) -> None:
+    """Open DuckDB's own command line on the store, its views made."""
+    from l7meter.store import shell_script
+
+    program = shutil.which("duckdb")
+    if program is None:
+        raise UsageError(
+            "DuckDB's command line is not installed: pip install duckdb-cli (or "
+            "'l7meter[shell]'), or ask with 'l7meter sql'"
+        )
+    folder = tempfile.mkdtemp(prefix="l7meter-shell-")
+    script = shell_script(store, Path(folder))
+    os.execv(program, [program, "-init", str(script)])
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=QUERY_EXAMPLES)(query)
+    app.command(epilog=SQL_EXAMPLES)(sql)
+    app.command(epilog=examples("l7meter shell --store /srv/meter"))(shell)

@@ -1,0 +1,17 @@
+"""One source after another: read, concluded, and into the store."""
+
+from l7meter.ingest.checking import Checked, check
+from l7meter.ingest.parsing import parse
+from l7meter.ingest.run import Ingested, ingest
+from l7meter.ingest.source import Reading, Said, open_source
+
+__all__ = [
+    "Checked",
+    "Ingested",
+    "Reading",
+    "Said",
+    "check",
+    "ingest",
+    "open_source",
+    "parse",
+]

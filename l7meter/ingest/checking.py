@@ -1,0 +1,70 @@
+"""What a source is: the format that claims it, why, and the first lines that fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from l7meter.errors import SourceError
+from l7meter.formats import Claim, Format, claims, parse, sample
+from l7meter.ingest.source import BLOCK, Said
+from l7meter.sources import Block, blocks, open_stream
+
+FAILING = 5
+
+
+@dataclass
+class Checked:
+    """What was found of a source: its compression, its format, what every format makes of it."""
+
+    name: str
+    compression: str
+    format: Format | None
+    problem: str | None
+    claims: list[Claim] = field(default_factory=list)
+    lines: int = 0
+    records: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    rejects: pl.DataFrame = field(default_factory=pl.DataFrame)
+    nearest: list[str | None] = field(default_factory=list)
+
+
+def check(name: str, said: Said) -> Checked:
+    """Read the first blocks of a source with every format.
+
+    Raises `SourceError` where it cannot be read at all.
+    """
+    with open_stream(name) as stream:
+        cut = blocks(stream, BLOCK)
+        first = next(cut, Block(b"", 1))
+        if not first.data.strip():
+            raise SourceError(f"{name}: {stream.problem or 'the source is empty'}")
+        made = [claim for claim in claims(sample(first), said.formats()) if claim.records]
+        format_ = made[0].format if made and made[0].share >= 0.5 else None
+        if said.formats() and made:
+            format_ = made[0].format
+        checked = Checked(name, stream.compression, format_, None, made)
+        if format_:
+            _read(checked, format_, first, said)
+        checked.problem = stream.problem
+    return checked
+
+
+def _read(checked: Checked, format_: Format, block: Block, said: Said) -> None:
+    segments, _ = format_.reader.cut(block, None)
+    parts = [parse(format_, segment, said.options) for segment in segments]
+    checked.lines = sum(part.lines for part in parts)
+    checked.records = sum(part.records.height for part in parts)
+    for part in parts:
+        for reason, count in part.skipped.items():
+            if count:
+                checked.skipped[reason] = checked.skipped.get(reason, 0) + count
+    checked.rejects = pl.concat(part.rejects for part in parts)
+    checked.nearest = [_nearest(line) for line in checked.rejects["line"].head(FAILING)]
+
+
+def _nearest(line: str | None) -> str | None:
+    """The format that reads this line, if any does."""
+    made = claims(Block((line or "").encode(), 1))
+    return made[0].format.name if made and made[0].records else None

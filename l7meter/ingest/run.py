@@ -1,0 +1,253 @@
+"""Sources into the store: each once, whole or not at all, several to a commit."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from l7meter import __version__
+from l7meter.attribution import Attribution
+from l7meter.errors import SourceError
+from l7meter.ingest.batch import Batch, Written
+from l7meter.ingest.known import Known
+from l7meter.ingest.source import BLOCK, Said, open_source, workers
+from l7meter.sources import Identifier, Identity
+from l7meter.store import SourceRow, Store
+from l7meter.store.ledger import BASES
+
+BATCH = 192 << 20  # octets of content to a data file: some 800,000 lines
+Progress = Callable[["Source"], None]
+
+
+@dataclass
+class Source:
+    """What became of one source. `status`: `ingested`, `known`, `failed`."""
+
+    name: str
+    status: str = "ingested"
+    format: str | None = None
+    problem: str | None = None
+    lines: int = 0
+    records: int = 0
+    rejects: int = 0
+    skipped: int = 0
+    bytes_read: int = 0
+    size: int | None = None
+    source_id: str | None = None
+    rejects_by_reason: Counter[str] = field(default_factory=Counter)
+    skipped_by_reason: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Ingested:
+    """What an ingest did: its sources one by one, and their sums."""
+
+    sources: list[Source] = field(default_factory=list)
+    server_bytes_by_basis: Counter[str] = field(default_factory=Counter)
+    unmeasured_records: int = 0
+    seconds: float = 0.0
+    snapshot: int | None = None
+
+    def total(self, count: str) -> int:
+        """The sum of a count (`lines`, `records`, ...) over the sources that were ingested."""
+        return sum(getattr(source, count) for source in self.ingested)
+
+    @property
+    def ingested(self) -> list[Source]:
+        """The sources that this run put into the store."""
+        return [source for source in self.sources if source.status == "ingested"]
+
+    @property
+    def failed(self) -> list[Source]:
+        """The sources that could not be read."""
+        return [source for source in self.sources if source.status == "failed"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """One object for machines; the names are part of the interface."""
+        reasons: Counter[str] = Counter()
+        for source in self.ingested:
+            reasons.update(source.rejects_by_reason)
+        counts = ("lines", "records", "rejects", "skipped", "bytes_read")
+        return {
+            "sources": len(self.ingested),
+            **{count: self.total(count) for count in counts},
+            "seconds": round(self.seconds, 3),
+            "rejects_by_reason": dict(reasons.most_common()),
+            "server_bytes_by_basis": dict(self.server_bytes_by_basis),
+            "unmeasured_records": self.unmeasured_records,
+            "known_sources": sum(source.status == "known" for source in self.sources),
+            "failed_sources": len(self.failed),
+            "snapshot": self.snapshot,
+            "files": [_plain(source) for source in self.sources],
+        }
+
+
+def ingest(
+    names: Iterable[str],
+    store: Store,
+    said: Said | None = None,
+    *,
+    registry: str | None = None,
+    progress: Progress | None = None,
+) -> Ingested:
+    """Read sources into a store.
+
+    A source that the store knows is left alone; one that cannot be read is reported and the others
+    go on. Raises `UsageError` for a format that is none and `StoreError` where the store refuses.
+    """
+    started = time.monotonic()
+    run = _Run(store, said or Said(), Attribution(registry), progress or (lambda _: None))
+    for name in names:
+        run.take(name)
+    run.commit()
+    run.done.seconds = time.monotonic() - started
+    return run.done
+
+
+class _Run:
+    def __init__(
+        self, store: Store, said: Said, attribution: Attribution, progress: Progress
+    ) -> None:
+        self.store = store
+        self.said = said
+        self.attribution = attribution
+        self.progress = progress
+        self.known = Known(store)
+        self.done = Ingested()
+        self._batch = Batch()
+        self._content = 0  # octets of content in the batch
+        self._written: list[Future[Written]] = []
+        self._pending: list[tuple[Source, SourceRow]] = []
+        self._ids: dict[int, str] = {}
+
+    def take(self, name: str) -> None:
+        """Read one source into the batch; commit when enough has come together."""
+        source = Source(name)
+        self.done.sources.append(source)
+        self.progress(source)
+        try:
+            self._read(source)
+        except SourceError as error:
+            source.status, source.problem = "failed", str(error).removeprefix(f"{name}: ")
+        self.progress(source)
+        if self._content >= BATCH or self._written:
+            self.commit()
+
+    def _read(self, source: Source) -> None:
+        reading = open_source(source.name, self.said)
+        with reading.stream as stream:
+            source.format, source.size = reading.format.name, stream.size
+            head = stream.identifier.identity
+            same = self.known.verdict(source.name, head)
+            if same:
+                source.status, source.problem, source.bytes_read = same.status, same.problem, 0
+                source.source_id = same.source_id
+                return
+            ordinal = len(self.done.sources)
+            for parsed in reading:
+                self._batch.add(ordinal, parsed.records, parsed.rejects)
+                source.lines += parsed.lines
+                source.records += parsed.records.height
+                source.rejects += parsed.rejects.height
+                source.skipped_by_reason.update(parsed.skipped)
+                source.rejects_by_reason.update(_reasons(parsed.rejects))
+                source.bytes_read = stream.bytes_read
+                self.progress(source)
+                self._overflow(ordinal, stream.identifier)
+            source.skipped = source.skipped_by_reason.total()
+            source.skipped_by_reason += Counter()  # drops zeros
+            source.bytes_read = stream.bytes_read
+            source.problem = stream.problem
+            identity = stream.identifier.identity
+        self._ids[ordinal] = source.source_id = identity.source_id
+        self._content += identity.content_bytes
+        self.known.add(source.name, identity)
+        self._pending.append((source, _row(source, reading.format.size, identity)))
+
+    def _overflow(self, ordinal: int, identifier: Identifier) -> None:
+        """Close the batch inside a long source, once its identity is known."""
+        if not identifier.prefix_known or len(self._batch.records) * BLOCK < BATCH:
+            return
+        self._ids[ordinal] = identifier.identity.source_id
+        self._close()
+
+    def _close(self) -> None:
+        batch, self._batch, self._content = self._batch, Batch(), 0
+        while sum(not future.done() for future in self._written) > 1:
+            next(future for future in self._written if not future.done()).result()
+        ids = dict(self._ids)
+        self._written.append(workers().submit(batch.write, self.store, self.attribution, ids))
+
+    def commit(self) -> None:
+        """Make what was read count: files first, then one transaction."""
+        if not self._pending:
+            return
+        self._close()
+        written = [future.result() for future in self._written]
+        sums = pl.concat(part.sums for part in written)
+        rows = [_summed(row, sums, self.attribution.id) for _, row in self._pending]
+        files = [file for part in written for file in part.files]
+        appended = self.store.append(rows, files)
+        self.done.snapshot = appended.snapshot or self.done.snapshot
+        for (source, _), row in zip(self._pending, rows, strict=True):
+            if row.source_id in appended.dropped:
+                source.status = "known"
+                continue
+            self.done.unmeasured_records += row.unmeasured_records
+            for basis in BASES:
+                if (octets := getattr(row, f"server_bytes_{basis}")) is not None:
+                    self.done.server_bytes_by_basis[basis] += octets
+        self._pending, self._written, self._ids = [], [], {}
+
+
+def _row(source: Source, size: str, identity: Identity) -> SourceRow:
+    return SourceRow(
+        name=source.name,
+        format=source.format or "",
+        size_meaning=size,
+        bytes_read=source.bytes_read,
+        lines=source.lines,
+        records=source.records,
+        rejects=source.rejects,
+        skipped=source.skipped,
+        skipped_by_reason=dict(source.skipped_by_reason),
+        rejects_by_reason=dict(source.rejects_by_reason),
+        problem=source.problem,
+        l7meter_version=__version__,
+        **identity._asdict(),
+    )
+
+
+def _summed(row: SourceRow, sums: pl.DataFrame, attribution_id: str) -> SourceRow:
+    """The ledger row with the sums of its records."""
+    mine = sums.filter(pl.col("source_id") == row.source_id)
+    octets: dict[str, Any] = {}
+    unmeasured = 0
+    for _, basis, records, total, _, _ in mine.iter_rows():
+        if basis is None:
+            unmeasured += records
+        else:
+            octets[basis] = octets.get(basis, 0) + total
+    moments = mine["first_ts"].to_list() + mine["last_ts"].to_list()
+    return replace(
+        row,
+        first_ts=min(moments, default=None),
+        last_ts=max(moments, default=None),
+        unmeasured_records=unmeasured,
+        attribution_id=attribution_id,
+        **{f"server_bytes_{basis}": total for basis, total in octets.items()},
+    )
+
+
+def _reasons(rejects: pl.DataFrame) -> dict[str, int]:
+    return dict(rejects["reason"].value_counts().iter_rows())
+
+
+def _plain(source: Source) -> dict[str, Any]:
+    return {name: value for name, value in asdict(source).items() if value is not None}

@@ -1,0 +1,188 @@
+"""One source read as records, block by block, on all cores, in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import TypeVar
+
+from l7meter.errors import SourceError
+from l7meter.formats import (
+    REJECTS,
+    Claim,
+    Format,
+    Options,
+    ParquetReader,
+    Parsed,
+    assemble,
+    by_name,
+    detect,
+    from_log_format,
+    from_mapping,
+    from_pairs,
+    parse,
+    shipped,
+)
+from l7meter.sources import Block, Stream, blocks, open_stream
+
+BLOCK = 16 << 20
+AHEAD = 2  # blocks read before they are asked for
+
+_CAPTURES = {
+    b"\xd4\xc3\xb2\xa1": "pcap", b"\xa1\xb2\xc3\xd4": "pcap", b"\x4d\x3c\xb2\xa1": "pcap",
+    b"\xa1\xb2\x3c\x4d": "pcap", b"\x0a\x0d\x0d\x0a": "pcapng",
+}  # fmt: skip
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the operator says of the sources: their format if it shall not be told, and options."""
+
+    format: str | None = None
+    log_format: str | None = None
+    map: tuple[str, ...] = ()
+    options: Options = field(default_factory=Options)
+
+    def formats(self) -> list[Format] | None:
+        """The formats to choose from; None for all that are shipped.
+
+        Raises `UsageError` where what was given is no format.
+        """
+        if self.format:
+            return [by_name(self.format)]
+        if self.log_format:
+            return from_log_format(self.log_format)
+        if len(self.map) == 1 and "=" not in self.map[0]:
+            return [from_mapping(Path(self.map[0]))]
+        return [from_pairs(list(self.map))] if self.map else None
+
+
+class Reading:
+    """An open source whose format is known: iterate for its blocks as records and rejects."""
+
+    def __init__(self, stream: Stream, format_: Format, options: Options, first: Iterator[Block]) -> None:  # fmt: skip
+        self.stream = stream
+        self.format = format_
+        self.options = options
+        self._blocks = first
+
+    def __iter__(self) -> Iterator[Parsed]:
+        if isinstance(self.format.reader, ParquetReader):
+            yield from self._parquet(self.format.reader)
+            return
+        pending: deque[Future[Parsed]] = deque()
+        context = None
+        for block in _ahead(self._blocks):
+            segments, context = self.format.reader.cut(block, context)
+            for segment in segments:
+                pending.append(workers().submit(parse, self.format, segment, self.options))
+            while len(pending) > cores():
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+    def _parquet(self, reader: ParquetReader) -> Iterator[Parsed]:
+        for _ in self._blocks:
+            pass  # read for its identity
+        for raw in reader.frames(self.stream.name):
+            records, unread = assemble(raw, self.format, self.options)
+            rejects = unread.with_columns(line=None, line_bytes=None).cast(REJECTS)
+            yield Parsed(records, rejects, {}, raw.frame.height)
+
+
+def open_source(name: str, said: Said, marks: Collection[int] = ()) -> Reading:
+    """Open a source and tell its format.
+
+    Raises `SourceError` where it cannot be read, is empty of lines, or no format claims it.
+    """
+    formats = said.formats()
+    stream = open_stream(name, marks)
+    if stream.start[:4] in _CAPTURES:
+        raise SourceError(
+            f"{name}: a packet capture ({_CAPTURES[stream.start[:4]]}); this version reads access "
+            "logs only"
+        )
+    if stream.start.startswith(b"PAR1"):
+        return _open_parquet(stream, said, formats)
+    cut = blocks(stream, BLOCK)
+    first = next(cut, Block(b"", 1))
+    format_, made = _told(first, formats)
+    if format_ is None:
+        raise SourceError(f"{name}: {_unclaimed(first, made, stream.problem)}")
+    return Reading(stream, format_, said.options, chain([first], cut))
+
+
+def _told(first: Block, formats: list[Format] | None) -> tuple[Format | None, list[Claim]]:
+    if formats and len(formats) == 1:
+        return formats[0], []
+    return detect(first, formats)
+
+
+def _unclaimed(first: Block, made: list[Claim], problem: str | None) -> str:
+    if problem and not first.data:
+        return problem
+    if not first.data.strip():
+        return "the source is empty"
+    nearest = f"the nearest is {made[0].format.name}, " if made and made[0].records else ""
+    return f"no format claims it: {nearest}try 'l7meter check', --format or --log-format"
+
+
+def _open_parquet(stream: Stream, said: Said, formats: list[Format] | None) -> Reading:
+    for format_ in formats or shipped().values():
+        if isinstance(format_.reader, ParquetReader) and format_.reader.claims(stream.name):
+            return Reading(stream, format_, said.options, (Block(b"", 1) for _ in stream))
+    raise SourceError(
+        f"{stream.name}: a Parquet file whose columns are of no format l7meter knows; "
+        "'l7meter formats' lists them"
+    )
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def workers() -> Executor:
+    """The threads that parse, conclude and write."""
+    return ThreadPoolExecutor(cores(), thread_name_prefix="l7meter")
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, made in a thread of their own a few ahead: decompression overlaps parsing."""
+    queue: Queue[tuple[str, Item | BaseException | None]] = Queue(AHEAD)
+    stopped = False
+
+    def work() -> None:
+        try:
+            for item in items:
+                queue.put(("item", item))
+                if stopped:
+                    return
+            queue.put(("end", None))
+        except BaseException as error:  # handed to the consumer, which raises it
+            queue.put(("error", error))
+
+    thread = Thread(target=work, daemon=True, name="l7meter-read")
+    thread.start()
+    try:
+        while True:
+            kind, value = queue.get()
+            if kind == "end":
+                return
+            if isinstance(value, BaseException):
+                raise value
+            yield value  # type: ignore[misc]
+    finally:
+        stopped = True
+        while not queue.empty():
+            queue.get_nowait()
