@@ -1,0 +1,187 @@
+"""Write the generated pages of docs/ (`make docs`); a test fails when one of them is stale.
+
+A page is a function that returns Markdown, and an entry in `PAGES`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from l7meter import schema
+from l7meter.analysis.catalogue import COMMON_COLUMNS, Query, catalogue
+from l7meter.cli.app import app
+from l7meter.formats import shipped
+from l7meter.formats.catalog import tables
+from l7meter.formats.readings import READINGS
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def queries_page() -> str:
+    """The catalogue of questions: a list, the common columns, and each query's parameters."""
+    queries = catalogue()
+    listed = [f"| [{query.name}](#{query.name}) | {query.title} |" for query in queries]
+    common = [f"| `{name}` | {meaning} |" for name, meaning in COMMON_COLUMNS.items()]
+    lines = [
+        "# Questions",
+        "",
+        "Each question is one SQL file of `queries/`; a file of your own works the same way.",
+        "A parameter's default is `null` where it changes nothing. Timestamps without a zone are",
+        "UTC; a period includes its start and excludes its end. Bytes take SI (`10GB`) and binary",
+        "(`10GiB`) units, durations `s`, `m`, `h`, `d` and `w`.",
+        "",
+        *("| question | title |", "|---|---|", *listed),
+        "",
+        "## Columns that mean the same everywhere",
+        "",
+        *("| column | meaning |", "|---|---|", *common),
+        "",
+        "Columns of the [schema](schema.md) keep their names. `(others)` folds what did not fit",
+        "`limit`, `(unknown)` is what no rule or reference data knows, and `(not said)` what the",
+        "source did not say: no row is left out, so sums are sums of everything.",
+    ]
+    for query in queries:
+        lines += _query(query)
+    return "\n".join(lines) + "\n"
+
+
+def _query(query: Query) -> list[str]:
+    rows = [
+        f"| `{p.name}` | {p.type} | `{p.default}` | {_cell(p.meaning)} |" for p in query.parameters
+    ]
+    head = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+    return ["", f"## {query.name}", "", f"{query.title}. {query.description}", "", *head, *rows]
+
+
+def schema_page() -> str:
+    """The columns of the record."""
+    rows = [
+        f"| `{column.name}` | {column.type} | {column.kind} | {_cell(column.meaning)} "
+        f"| {f'`{column.origin}`' if column.origin else ''} |"
+        for column in schema.RECORD
+    ]
+    lines = [
+        "# The record",
+        "",
+        "One row is one HTTP exchange (request and final response); from captures also a connection",
+        "that cannot be opened, a tunnel, or what is left of a connection. A *said* column holds",
+        "what the source wrote; a *concluded* column what l7meter made of it. Null means that the",
+        "source did not say; zero means that it was measured, and was zero. The last column names",
+        "the OpenTelemetry attribute or ECS field that a column is named after.",
+        "",
+        "| column | type | said or concluded | meaning | origin |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def formats_page() -> str:
+    """The shipped formats, and the readings that a mapping may name."""
+    rows = [
+        f"| `{each.name}` | [{_cell(each.title)}]({each.specification}) | {_cell(each.size)} "
+        f"| {_cell(each.moment)} | {'by content' if each.detect else '`--format`'} |"
+        for each in shipped().values()
+    ]
+    notes = [
+        f"- `{name}`: {' '.join(filter(None, (_also(table), table.get('note'))))}"
+        for name, table in tables().items()
+        if {"also", "note"} & set(table)
+    ]
+    readings = [
+        f"| `{name}` | {', '.join(f'`{c}`' for c in each.fills)} |"
+        for name, each in READINGS.items()
+    ]
+    lines = [
+        "# Formats",
+        "",
+        "A format is one file of `l7meter/formats/shipped/`. *Size* says what its octets count:",
+        "message (start line, fields and content), content (fields left out) or declared (the",
+        "Content-Length announced). *Moment* says when in the exchange it takes the time.",
+        "",
+        "| format | written by | size | moment | recognised |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        *notes,
+        "",
+        "## Readings",
+        "",
+        "What a field of a mapping (`--map`, or `[fields]` of a format's file) can be. A column of",
+        "the [schema](schema.md) is read by its type; the other readings say how a value is written.",
+        "Where two fields fill one column, the reading that stands higher in this list wins.",
+        "",
+        "| reading | fills |",
+        "|---|---|",
+        *readings,
+        "| `ts_strftime:FORMAT` | `ts` |",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _also(table: dict[str, Any]) -> str:
+    return f"Also written by {'; '.join(table['also'])}." if "also" in table else ""
+
+
+def cli_page() -> str:
+    """Every command with its options and examples."""
+    lines = [
+        "# The command line",
+        "",
+        "Exit codes: 0 done; 1 a bug; 2 wrong usage; 3 a source or the store cannot be read (the other",
+        "sources were ingested); 4 more rejected lines than `--max-reject-share`.",
+    ]
+    lines += _command(typer.main.get_command(app), "l7meter")
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: Any, name: str) -> list[str]:
+    inner = getattr(command, "commands", None)
+    if inner is not None:
+        return [line for each in inner.values() for line in _command(each, f"{name} {each.name}")]
+    names = [p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument"]
+    rows = [
+        f"| {', '.join(f'`{o}`' for o in (*p.opts, *p.secondary_opts))} | {_cell(p.help or '')} | {_default(p)} |"
+        for p in command.params
+        if p.param_type_name == "option" and p.name != "help"
+    ]
+    examples = [x.replace("[dim]$[/dim] ", "") for x in (command.epilog or "").split("\n\n")[1:]]
+    text = " ".join(inspect.cleandoc(command.callback.__doc__ or "").split())
+    return [
+        "", f"## {name}", "", f"`{' '.join([name, '[OPTIONS]', *names])}`", "", text, "",
+        *(["| option | meaning | default |", "|---|---|---|", *rows, ""] if rows else []),
+        "```sh", *examples, "```",
+    ]  # fmt: skip
+
+
+def _default(option: Any) -> str:
+    if option.default is None or option.default is False or callable(option.default):
+        return ""
+    return f"`{getattr(option.default, 'value', option.default)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "formats.md": formats_page,
+    "queries.md": queries_page,
+    "schema.md": schema_page,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
