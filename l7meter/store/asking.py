@@ -1,0 +1,52 @@
+"""Questions of others put to a store: SQL on a locked connection, and DuckDB's own command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from l7meter.errors import UsageError
+from l7meter.store.reading import statements
+from l7meter.store.store import Store
+from l7meter.store.views import connect, quote
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def select(
+    connection: Connection, sql: str, parameters: Mapping[str, object] | None = None
+) -> pl.DataFrame:
+    """The result of the last of some statements that only read; `parameters` are bound in that one.
+
+    Raises `UsageError` for SQL that is wrong, that may write, or that is none at all.
+    """
+    parts = statements(sql)
+    if not parts:
+        raise UsageError("no SQL was given; try: l7meter sql 'FROM sources'")
+    try:
+        for part in parts[:-1]:
+            connection.execute(part).fetchall()
+        answer: pl.DataFrame = connection.sql(parts[-1], params=dict(parameters or {}) or None).pl()
+    except duckdb.Error as error:
+        raise UsageError(f"the SQL cannot be run: {error}") from error
+    return answer
+
+
+def shell_script(path: str | Path, folder: Path) -> Path:
+    """A script for DuckDB's command line that makes the views of a store; written into `folder`.
+
+    The ledger goes into a Parquet file beside the script: the views are of this moment.
+    """
+    ledger = folder / "sources.parquet"
+    with connect(path) as connection:
+        views = connection.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()  # fmt: skip
+        connection.execute(f"COPY sources TO {quote(ledger)} (FORMAT parquet)")
+    order = sorted(views, key=lambda view: view[0] == "requests")  # it stands on records
+    lines = ["SET TimeZone = 'UTC';", f"CREATE VIEW sources AS FROM read_parquet({quote(ledger)});"]
+    lines += [sql for _, sql in order]
+    script = folder / "views.sql"
+    script.write_text("\n".join([*lines, f"SELECT 'views of {Store.open(path).path}: records, requests, sources, rejects' AS l7meter;", ""]))  # fmt: skip
+    return script

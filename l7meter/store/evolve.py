@@ -1,0 +1,39 @@
+"""Columns that l7meter knows and an older store does not: added by a snapshot, null in old files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sqlite3 import Connection
+
+from l7meter.store.accept import Layout
+from l7meter.store.catalog import TABLES, TYPES, add_snapshot, head, insert
+
+
+def add_columns(db: Connection, layouts: Mapping[str, Layout]) -> None:
+    """Add the missing columns of each table, as one snapshot; none if there are none."""
+    last = head(db)
+    snapshot, version = last.number + 1, last.schema_version + 1
+    altered = []
+    for table, layout in layouts.items():
+        missing = [c for c in TABLES[table] if c.name not in layout.field_ids]
+        if not missing:
+            continue
+        altered.append(f"altered_table:{layout.table_id}")
+        insert(db, "schema_versions", (snapshot, version, layout.table_id))
+        last_id, last_order = db.execute(
+            "SELECT max(column_id), max(column_order) FROM ducklake_column WHERE table_id = ?",
+            (layout.table_id,),
+        ).fetchone()
+        for i, c in enumerate(missing, start=1):
+            key = (last_id + i, snapshot, None, layout.table_id, last_order + i)
+            default = (None, "NULL", 1, None, "literal", "duckdb")
+            insert(db, "column", (*key, c.name, TYPES[c.type], *default))
+            # a file without statistics of a column is never read where that column is asked for
+            db.execute(
+                "INSERT INTO ducklake_file_column_stats SELECT data_file_id, table_id, ?, 0, 0, "
+                "record_count, NULL, NULL, NULL, NULL FROM ducklake_data_file WHERE table_id = ?",
+                (last_id + i, layout.table_id),
+            )
+    if altered:
+        new = last._replace(number=snapshot, schema_version=version)
+        add_snapshot(db, new, altered, "add columns")

@@ -1,0 +1,187 @@
+"""The ledger of sources: one row for each source that was committed.
+
+An ordinary table beside the catalog's own, in the same database and the same transaction. A unique
+index over the rows that were not forgotten is what makes a source count once; `snapshot_id` and
+`end_snapshot` say in which snapshots it counts, just as for data files.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import polars as pl
+
+from l7meter.errors import StoreError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRow:
+    """What is known of one source: its identity, how its lines ended, and its sums.
+
+    Each `server_bytes_*` is the sum of `server_bytes` over the records of that basis, in octets;
+    null means that no record has the basis. The store fills `ingested_at` and `snapshot_id`.
+    """
+
+    source_id: Annotated[str, "Identity of the source by its content."]
+    name: Annotated[str, "Name of the source as given: a path, a URL or `-`."]
+    format: Annotated[str, "Format that read it."]
+    size_meaning: Annotated[str | None, "What the format's sizes count."] = None
+    content_id: Annotated[str | None, "Identity of the whole content."] = None
+    head_id: Annotated[str | None, "Identity of its first octets, kept while it grows."] = None
+    head_bytes: Annotated[int | None, "Octets that `head_id` covers."] = None
+    content_bytes: Annotated[int | None, "Octets after decompression."] = None
+    bytes_read: Annotated[int | None, "Octets read, as stored."] = None
+    lines: Annotated[int, "Lines (captures: packets) read."] = 0
+    records: Annotated[int, "Lines that became a record."] = 0
+    rejects: Annotated[int, "Lines rejected with a reason."] = 0
+    skipped: Annotated[int, "Lines skipped by name: comments, header lines."] = 0
+    skipped_by_reason: Annotated[dict[str, int], "Skipped lines by reason."] = field(
+        default_factory=dict
+    )
+    rejects_by_reason: Annotated[dict[str, int], "Rejected lines by reason."] = field(
+        default_factory=dict
+    )
+    first_ts: Annotated[datetime | None, "Earliest `ts` of its records."] = None
+    last_ts: Annotated[datetime | None, "Latest `ts` of its records."] = None
+    server_bytes_wire: Annotated[int | None, "Sum of `server_bytes`, basis `wire`."] = None
+    server_bytes_message: Annotated[int | None, "Sum of `server_bytes`, basis `message`."] = None
+    server_bytes_content: Annotated[int | None, "Sum of `server_bytes`, basis `content`."] = None
+    server_bytes_declared: Annotated[int | None, "Sum of `server_bytes`, basis `declared`."] = None
+    server_bytes_tls: Annotated[int | None, "Sum of `server_bytes`, basis `tls`."] = None
+    unmeasured_records: Annotated[int, "Records whose `server_bytes` is null."] = 0
+    problem: Annotated[str | None, "What kept it from being read to its end."] = None
+    l7meter_version: Annotated[str | None, "Version of l7meter that read it."] = None
+    attribution_id: Annotated[str | None, "Reference data and rules of its concluded columns."] = (
+        None
+    )
+    ingested_at: Annotated[datetime | None, "When it was committed."] = None
+    snapshot_id: Annotated[int | None, "Snapshot that committed it."] = None
+
+    def check(self) -> None:
+        """Raise `StoreError` unless each line ended as a record, a reject or a skip."""
+        for total, parts, what in (
+            (self.lines, self.records + self.rejects + self.skipped, "records + rejects + skipped"),
+            (self.skipped, sum(self.skipped_by_reason.values()), "skipped by reason"),
+            (self.rejects, sum(self.rejects_by_reason.values()), "rejected by reason"),
+        ):
+            if total != parts:
+                raise StoreError(
+                    f"{self.name}: {total} and not {parts} lines ({what}): nothing was committed; "
+                    "this is a fault of l7meter, please report it"
+                )
+
+
+BASES = ("wire", "message", "content", "declared", "tls")
+
+_HINTS = get_type_hints(SourceRow)
+_SQL = {str: "VARCHAR", int: "BIGINT", dict: "VARCHAR", datetime: "VARCHAR"}
+_POLARS = {"VARCHAR": pl.String(), "BIGINT": pl.Int64()}
+
+
+def _base(hint: Any) -> type:
+    """The class a column holds: `int` of `int | None`, `dict` of `dict[str, int]`."""
+    option = get_args(hint)[0] if isinstance(hint, UnionType) else hint
+    base: type = get_origin(option) or option
+    return base
+
+
+_TYPES = {name: _base(hint) for name, hint in _HINTS.items()}
+NAMES = tuple(column.name for column in fields(SourceRow))
+_COLUMNS = ", ".join(NAMES)
+
+TABLES = f"""
+CREATE TABLE l7meter_source({", ".join(f"{n} {_SQL[_TYPES[n]]}" for n in NAMES)}, end_snapshot BIGINT);
+CREATE UNIQUE INDEX l7meter_source_once ON l7meter_source(source_id) WHERE end_snapshot IS NULL;
+CREATE INDEX l7meter_source_head ON l7meter_source(head_id);
+"""
+
+
+def instant(moment: datetime) -> str:
+    """The text DuckLake keeps of an instant: UTC, microseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+
+
+def _pack(value: object) -> object:
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True)
+    return instant(value) if isinstance(value, datetime) else value
+
+
+def _unpack(name: str, value: Any) -> Any:
+    kind = _TYPES[name]
+    if value is None:
+        return None
+    if kind is dict:
+        return json.loads(value)
+    return datetime.fromisoformat(value) if kind is datetime else value
+
+
+def known(db: sqlite3.Connection, source_ids: Iterable[str]) -> set[str]:
+    """Those of `source_ids` that are in the ledger now."""
+    asked = json.dumps(sorted(set(source_ids)))
+    return {
+        row[0]
+        for row in db.execute(
+            "SELECT source_id FROM l7meter_source WHERE end_snapshot IS NULL "
+            "AND source_id IN (SELECT value FROM json_each(?))",
+            (asked,),
+        )
+    }
+
+
+def heads(db: sqlite3.Connection, head_id: str) -> list[SourceRow]:
+    """The sources that begin with the octets `head_id` stands for."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM l7meter_source WHERE end_snapshot IS NULL AND head_id = ?",
+        (head_id,),
+    )
+    return [
+        SourceRow(**{n: _unpack(n, v) for n, v in zip(NAMES, row, strict=True)}) for row in rows
+    ]
+
+
+def add(db: sqlite3.Connection, rows: Iterable[SourceRow], snapshot: int) -> None:
+    """Enter sources; `sqlite3.IntegrityError` if one of them is there already."""
+    now = datetime.now(UTC)
+    for row in rows:
+        row.check()
+        full = replace(row, snapshot_id=snapshot, ingested_at=now)
+        db.execute(
+            f"INSERT INTO l7meter_source({_COLUMNS}) VALUES ({', '.join('?' * len(NAMES))})",
+            [_pack(getattr(full, name)) for name in NAMES],
+        )
+
+
+def forget(db: sqlite3.Connection, source_ids: Collection[str], snapshot: int) -> tuple[int, int]:
+    """End the rows of sources and give the records and rejects they held."""
+    records = rejects = 0
+    for source_id in source_ids:
+        row = db.execute(
+            "UPDATE l7meter_source SET end_snapshot = ? WHERE source_id = ? "
+            "AND end_snapshot IS NULL RETURNING records, rejects",
+            (snapshot, source_id),
+        ).fetchone()
+        if row is None:
+            raise StoreError(f"source {source_id} is not in the ledger; see 'l7meter source list'")
+        records, rejects = records + row[0], rejects + row[1]
+    return records, rejects
+
+
+def frame(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:
+    """The ledger as of a snapshot, in order of commit; instants as UTC, reasons as JSON text."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM l7meter_source WHERE snapshot_id <= ?1 "
+        "AND (end_snapshot IS NULL OR end_snapshot > ?1) ORDER BY snapshot_id, rowid",
+        (snapshot,),
+    ).fetchall()
+    schema = {name: _POLARS[_SQL[_TYPES[name]]] for name in NAMES}
+    moments = [name for name in NAMES if _TYPES[name] is datetime]
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.col(moments).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")
+    )

@@ -1,0 +1,247 @@
+"""The store: a directory of Parquet files, a catalog that names them and a ledger of sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from l7meter.errors import StoreError
+from l7meter.store import accept, catalog, ledger
+from l7meter.store.accept import Layout, LiveFile
+from l7meter.store.commit import commit
+from l7meter.store.datafile import DataFile, write_frame
+from l7meter.store.evolve import add_columns
+from l7meter.store.ledger import SourceRow
+from l7meter.store.writers import WriterLock
+
+CATALOG = "catalog.sqlite"
+
+
+def _begun(root: Path) -> bool:
+    """Whether there is a catalog; it stays empty until the process that makes it commits."""
+    path = root / CATALOG
+    return path.is_file() and path.stat().st_size > 0
+
+
+class Appended(NamedTuple):
+    """What an append did: its snapshot (None: nothing new) and the sources it left out."""
+
+    snapshot: int | None
+    dropped: frozenset[str]
+
+
+class Store:
+    """A store on disk, opened by `open`, `create` or `open_or_create`.
+
+    Methods may be called from several threads and several processes. A store that was written to
+    should be closed (or used as a context manager): until then `repair` spares its young files.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.catalog = path / CATALOG
+        self.data = path / "data"
+        if not self.catalog.is_file():
+            raise StoreError(f"{path}: no store here (no {CATALOG}); name one or ingest into it")
+        with catalog.reading(self.catalog) as db:
+            self._layouts = accept.layouts(db, self.catalog)
+        self._lock = WriterLock(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Store:
+        """Open a store; `StoreError` if there is none or it is not one we can read."""
+        return cls(Path(path).absolute())
+
+    @classmethod
+    def create(cls, path: str | Path) -> Store:
+        """Make a store in a new or empty directory; `StoreError` if it is anything else."""
+        root = Path(path).absolute()
+        if _begun(root):
+            raise StoreError(f"{root}: there is a store already; open it or name another place")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            files = (p for p in root.rglob("*") if p.is_file())
+            other = next((p for p in files if not p.name.startswith(CATALOG)), None)
+            if other:
+                raise StoreError(
+                    f"{root}: not a store and not empty ({other.relative_to(root)}); name a new or "
+                    "empty directory"
+                )
+            for table in catalog.TABLES:
+                (root / "data" / table).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{root}: cannot make a store: {error.strerror}; name a directory you can write to"
+            ) from error
+        with catalog.writing(root / CATALOG, "mode=rwc") as db:
+            catalog.initialise(db, root / "data")
+        return cls(root)
+
+    @classmethod
+    def open_or_create(cls, path: str | Path) -> Store:
+        """Open the store at `path`, or make one where there is nothing yet."""
+        root = Path(path)
+        return cls.open(root) if _begun(root) else cls.create(root)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say that this writer is done; uncommitted files become orphans for `repair`."""
+        self._lock.release()
+
+    # Writing
+
+    def announce(self) -> None:
+        """Keep `repair` from files that are not committed yet, until `close`."""
+        try:
+            self._lock.acquire()
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: cannot be written to: {error.strerror}; ask its owner, or use "
+                "another store"
+            ) from error
+
+    def write(self, table: str, frame: pl.DataFrame) -> DataFile:
+        """Make a frame of `records` or `rejects` durable; it counts once `append` commits it.
+
+        The caller sorts records by `ts`. Columns that are missing are null; text columns may be
+        Categorical or Enum. Raises `StoreError` if the disk refuses.
+        """
+        self.announce()
+        layouts = self._with_all_columns()
+        return write_frame(self.data / table, table, frame, layouts[table].field_ids)
+
+    def append(self, sources: Sequence[SourceRow], files: Sequence[DataFile]) -> Appended:
+        """Commit sources and the files that hold all of their rows, in one transaction.
+
+        A source that is in the ledger already is left out together with its rows, and named in
+        the answer: it was committed before, here or by another process.
+        """
+        dropped: set[str] = set()
+        while True:
+            kept = [s for s in sources if s.source_id not in dropped]
+            if not kept and (dropped or not files):
+                for file in files:
+                    self._path(file).unlink()
+                return Appended(None, frozenset(dropped))
+            with catalog.writing(self.catalog) as db:
+                twice = ledger.known(db, (s.source_id for s in kept))
+                if not twice:
+                    message = f"append {len(kept)} sources"
+                    snapshot = commit(
+                        db, self.catalog, self._layouts, message, add=files, sources=kept
+                    )
+                    return Appended(snapshot, frozenset(dropped))
+            files = self._without(files, twice)
+            dropped |= twice
+
+    def replace(
+        self,
+        remove: Sequence[LiveFile],
+        add: Sequence[DataFile],
+        *,
+        message: str,
+        forget: Collection[str] = (),
+        sources: Sequence[SourceRow] = (),
+    ) -> int:
+        """End files, add others, take sources out of the ledger and enter others, in one transaction.
+
+        Gives the new snapshot. Raises `StoreError`, and changes nothing, if a file to end is no
+        longer live or if the rows do not add up to what the sources account for.
+        """
+        with catalog.writing(self.catalog) as db:
+            return commit(
+                db,
+                self.catalog,
+                self._layouts,
+                message,
+                add=add,
+                remove=remove,
+                sources=sources,
+                forget=forget,
+            )
+
+    def _with_all_columns(self) -> dict[str, Layout]:
+        """The tables' layouts, columns added that are newer than the store."""
+        if any(len(x.field_ids) < len(catalog.TABLES[t]) for t, x in self._layouts.items()):
+            with catalog.writing(self.catalog) as db:
+                add_columns(db, accept.layouts(db, self.catalog))
+                self._layouts = accept.layouts(db, self.catalog)
+        return self._layouts
+
+    def _path(self, file: DataFile | LiveFile) -> Path:
+        return self.data / file.table / file.name
+
+    def _without(self, files: Iterable[DataFile], source_ids: Collection[str]) -> list[DataFile]:
+        """The same files without the rows of some sources."""
+        result = []
+        for file in files:
+            path = self._path(file)
+            rows = pl.scan_parquet(path, glob=False)
+            rest = rows.filter(~pl.col("source_id").cast(pl.String).is_in(list(source_ids)))
+            frame = rest.collect()
+            if frame.height == file.rows:
+                result.append(file)
+                continue
+            if frame.height:
+                result.append(self.write(file.table, frame))
+            path.unlink()
+        return result
+
+    # Reading
+
+    def snapshot(self) -> int:
+        """The latest snapshot."""
+        with catalog.reading(self.catalog) as db:
+            return catalog.head(db).number
+
+    def known(self, source_ids: Iterable[str]) -> set[str]:
+        """Those of `source_ids` that were committed."""
+        with catalog.reading(self.catalog) as db:
+            return ledger.known(db, source_ids)
+
+    def find_heads(self, head_id: str) -> list[SourceRow]:
+        """The sources that begin with the same octets: listed again, or grown since."""
+        with catalog.reading(self.catalog) as db:
+            return ledger.heads(db, head_id)
+
+    def ledger(self, snapshot: int | None = None) -> pl.DataFrame:
+        """The sources as of a snapshot (default: the latest), one row each, as in `SourceRow`."""
+        with catalog.reading(self.catalog) as db:
+            return ledger.frame(db, catalog.head(db).number if snapshot is None else snapshot)
+
+    def files(self, table: str, snapshot: int | None = None) -> list[LiveFile]:
+        """The data files of a table as of a snapshot (default: the latest), by time."""
+        with catalog.reading(self.catalog) as db:
+            at = catalog.head(db).number if snapshot is None else snapshot
+            return accept.live_files(db, self.catalog, table, self._layouts[table], at)
+
+    def info(self) -> dict[str, Any]:
+        """Rows, files and octets by table, sources, snapshots and the range of `ts`."""
+        with catalog.reading(self.catalog) as db:
+            at = catalog.head(db).number
+            files = {
+                t: accept.live_files(db, self.catalog, t, x, at) for t, x in self._layouts.items()
+            }
+            snapshots = db.execute("SELECT count(*) FROM ducklake_snapshot").fetchone()[0]
+            sources = ledger.frame(db, at)
+        result: dict[str, Any] = {
+            "path": str(self.path),
+            "snapshot": at,
+            "snapshots": snapshots,
+            "sources": sources.height,
+            "first_ts": sources["first_ts"].min(),
+            "last_ts": sources["last_ts"].max(),
+        }
+        for table, entries in files.items():
+            result[f"{table}_rows"] = sum(f.rows for f in entries)
+            result[f"{table}_files"] = len(entries)
+            result[f"{table}_bytes"] = sum(f.size_bytes for f in entries)
+        return result

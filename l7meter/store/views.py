@@ -1,0 +1,134 @@
+"""The views of a store in DuckDB: `records`, `requests`, `rejects` and `sources`."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from l7meter.errors import UsageError
+from l7meter.store import accept, catalog, ledger
+from l7meter.store.accept import Layout, LiveFile
+from l7meter.store.cachewords import HITS, MISSES
+from l7meter.store.catalog import TABLES
+from l7meter.store.store import Store
+
+_WORD = "regexp_replace(upper(cache_status), '_(ABORTED|TIMEDOUT)$', '')"
+# `ts` is counted in microseconds of UTC, so that no session's time zone moves a day
+_REQUESTS = f"""
+CREATE VIEW requests AS SELECT records.*,
+    CAST(make_timestamp(epoch_us(ts)) AS DATE) AS day,
+    time_bucket(INTERVAL 1 HOUR, ts) AS hour,
+    CASE WHEN response_status_code BETWEEN 100 AND 599
+         THEN CAST(response_status_code // 100 AS VARCHAR) || 'xx' END AS status_class,
+    CASE WHEN {_WORD} IN {tuple(HITS)} THEN true
+         WHEN {_WORD} IN {tuple(MISSES)} THEN false END AS cache_hit,
+    coalesce(sample_weight, 1) AS weight
+FROM records WHERE exchange_kind = 'http'
+"""
+
+
+def connect(
+    path: str | Path, *, snapshot: int | None = None, locked: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory with the views of the store at `path`, as of a snapshot (default: latest).
+
+    `records` and `rejects` have the columns of their tables, `sources` those of `SourceRow`;
+    `requests` are the records of kind `http` with `day` (DATE, UTC), `hour` (its beginning),
+    `status_class` (`2xx`), `cache_hit` (null where the word is unknown) and `weight`.
+
+    `locked` takes the outside away: no file but the store's data files, no extension, no Python
+    variable, no setting. DuckDB cannot open those files for reading only, so SQL of others goes
+    through `reading.statements` first. The store itself is never written to, and may be on a read-only disk.
+    """
+    store = Store.open(path)
+    with catalog.reading(store.catalog) as db:
+        at = catalog.head(db).number if snapshot is None else snapshot
+        if not db.execute(
+            "SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", (at,)
+        ).fetchone():
+            raise UsageError(f"{path}: no snapshot {at}; the latest is {catalog.head(db).number}")
+        layouts = accept.layouts(db, store.catalog)
+        files = {t: accept.live_files(db, store.catalog, t, x, at) for t, x in layouts.items()}
+        sources = ledger.frame(db, at)
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    spill_to_disk(con)
+    for table, layout in layouts.items():
+        con.execute(f"CREATE VIEW {table} AS {scan(store, table, layout, files[table])}")
+    con.execute(_REQUESTS)
+    con.register("ledger_frame", sources.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    con.execute("CREATE TABLE sources AS FROM ledger_frame")
+    con.unregister("ledger_frame")
+    if locked:
+        _lock(con, [store.data / f.table / f.name for entries in files.values() for f in entries])
+    return con
+
+
+def scan(store: Store, table: str, layout: Layout, files: Sequence[LiveFile]) -> str:
+    """The SELECT that reads files of a table: by field id, null where a file has no such column."""
+    columns = ", ".join(
+        c.name if c.name in layout.field_ids else f"CAST(NULL AS {c.duckdb}) AS {c.name}"
+        for c in TABLES[table]
+    )
+    whole = [f for f in files if f.rows_until is None]
+    parts = [(whole, "")] if whole else []
+    parts += [
+        ([f], f" WHERE _ducklake_internal_snapshot_id <= {f.rows_until}")
+        for f in files
+        if f.rows_until is not None
+    ]
+    if not parts:
+        nulls = ", ".join(f"CAST(NULL AS {c.duckdb}) AS {c.name}" for c in TABLES[table])
+        return f"SELECT {nulls} WHERE false"
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM "
+        + _read(table, layout, [store.data / table / f.name for f in part], bool(condition))
+        + condition
+        for part, condition in parts
+    )
+
+
+# Of rows that DuckLake's extension merged: the snapshot that added each
+# https://ducklake.select/docs/stable/duckdb/advanced_features/row_lineage
+_SNAPSHOT_FIELD = 2_147_483_539
+
+
+def _read(table: str, layout: Layout, paths: Iterable[Path], merged: bool) -> str:
+    fields = [
+        (layout.field_ids[c.name], c.name, c.duckdb)
+        for c in TABLES[table]
+        if c.name in layout.field_ids
+    ]
+    if merged:
+        fields.append((_SNAPSHOT_FIELD, "_ducklake_internal_snapshot_id", "BIGINT"))
+    schema = ", ".join(
+        f"{field_id}: {{name: '{name}', type: '{type_}', default_value: NULL}}"
+        for field_id, name, type_ in fields
+    )
+    return f"read_parquet([{', '.join(map(quote, paths))}], schema = MAP {{{schema}}})"
+
+
+def quote(value: str | Path) -> str:
+    """A SQL text of any characters, for a path or a name."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def spill_to_disk(con: duckdb.DuckDBPyConnection) -> None:
+    """Let large queries use the system's temporary directory, not the working directory.
+
+    DuckDB makes the directory when it needs it and removes it.
+    """
+    place = Path(tempfile.gettempdir()) / f"l7meter-{uuid.uuid4().hex}"
+    con.execute(f"SET temp_directory = {quote(place)}")
+
+
+def _lock(con: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    con.execute(f"SET allowed_paths = [{', '.join(map(quote, paths))}]")
+    con.execute("SET python_enable_replacements = false")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
