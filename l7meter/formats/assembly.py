@@ -14,8 +14,8 @@ from l7meter.formats.values import address
 from l7meter.schema import COLUMNS
 
 NO_TIME = "line has no time that can be read"
-# `-` in these is a value: zero octets (mod_log_config %b), a closed connection (%X).
-_DASH_IS_SAID = ("response_body_size_clf", "complete_apache")
+# `-` and nothing are values here: no octets (%b), closed (%X), not completed ($request_completion).
+_DASH_IS_SAID = ("response_body_size_clf", "complete_apache", "complete_ok")
 _SIZES = tuple(
     name
     for name, column in COLUMNS.items()
@@ -77,17 +77,18 @@ def _completed(columns: dict[str, pl.Series], options: Options) -> dict[str, pl.
     """Columns that are made of several readings."""
     date, time = columns.pop("ts_date", None), columns.pop("ts_time", None)
     if date is not None and time is not None:
-        both = iso(date + " " + time, options.timezone)
+        both = iso(date + " " + time, "UTC")  # as W3C logs have it, whatever zone is stated
         columns["ts"] = both if "ts" not in columns else columns["ts"].fill_null(both)
     stem, query = columns.pop("url_stem", None), columns.pop("url_query", None)
-    if stem is not None and "url_original" not in columns:
-        columns["url_original"] = stem if query is None else _joined(stem, query)
+    if stem is not None:
+        made, whole = stem if query is None else _joined(stem, query), columns.get("url_original")
+        columns["url_original"] = made if whole is None else whole.fill_null(made)
     name = columns.pop("server_name", None)
     if name is not None:  # the name in the configuration counts where the request named no host
         host = columns.get("server_address")
         columns["server_address"] = name if host is None else host.fill_null(name)
     target = columns.get("url_original")
-    if target is not None and target.head(1000).str.contains("://", literal=True).any():
+    if target is not None and target.str.contains(r"^(?i:https?)://").any():
         for column, values in absolute(target).items():
             before = columns.get(column)
             columns[column] = values if before is None else before.fill_null(values)
@@ -130,7 +131,9 @@ def _behind_hops(columns: dict[str, pl.Series], hops: int) -> dict[str, pl.Serie
     vouched = (entry.is_not_null() & (entry != "")).fill_null(value=False)
     peer = columns.get("client_address", pl.Series([None], dtype=pl.String).new_from_index(0, entry.len()))  # fmt: skip
     said = columns.get("network_peer_address")
-    hidden = peer.zip_with(vouched, pl.Series([None], dtype=pl.String).new_from_index(0, peer.len()))
+    hidden = peer.zip_with(
+        vouched, pl.Series([None], dtype=pl.String).new_from_index(0, peer.len())
+    )
     return {
         "client_address": entry.zip_with(vouched, peer),
         "network_peer_address": hidden if said is None else said.fill_null(hidden),
@@ -143,7 +146,7 @@ def _checked(
     """Good rows, and the others with their first reason."""
     number = raw.frame["source_line"]
     named = [number, *(values.alias(name) for name, values in columns.items() if name in COLUMNS)]
-    records = pl.DataFrame(named)
+    records = pl.DataFrame(named).with_columns(exchange_kind=pl.lit("http"))
     if "ts" not in columns:
         wrong[NO_TIME] = pl.Series([True]).new_from_index(0, number.len())
     elif columns["ts"].null_count():

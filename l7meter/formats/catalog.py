@@ -22,14 +22,20 @@ _FOLDER = files("l7meter.formats") / "shipped"
 
 
 @cache
-def shipped() -> dict[str, Format]:
-    """Every shipped format by name, sorted."""
-    tables = {
+def tables() -> dict[str, dict[str, Any]]:
+    """What each shipped file says, by the name of its format, sorted."""
+    found = {
         entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text("utf-8"))
         for entry in _FOLDER.iterdir()
         if entry.name.endswith(".toml")
     }
-    return {name: _format(name, tables[name], tables) for name in sorted(tables)}
+    return dict(sorted(found.items()))
+
+
+@cache
+def shipped() -> dict[str, Format]:
+    """Every shipped format by name, sorted."""
+    return {name: _format(name, table, tables()) for name, table in tables().items()}
 
 
 def by_name(name: str) -> Format:
@@ -54,7 +60,7 @@ def from_mapping(path: Path) -> Format:
         raise UsageError(f"--map {path}: cannot be read: {error}") from error
     table = {"family": "json", **table}
     try:
-        return _format(path.stem, table, {name: {} for name in ()} | {path.stem: table})
+        return _format(path.stem, table, tables())
     except KeyError as error:
         raise UsageError(
             f"--map {path}: {error.args[0]!r} is missing or is no reading; 'l7meter schema' and "
@@ -138,8 +144,8 @@ def _size_of(readings: list[str | None]) -> str:
     return "none: the format logs no size"
 
 
-def _format(name: str, table: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> Format:
-    fields = table.get("fields", tables.get(table.get("like", ""), {}).get("fields", {}))
+def _format(name: str, table: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> Format:
+    fields = table.get("fields", others.get(table.get("like", ""), {}).get("fields", {}))
     fields = {field: word for field, word in fields.items() if word}
     for word in [*fields.values(), *filter(None, table.get("readings", ()))]:
         reading(word)
@@ -167,10 +173,18 @@ def _reader(table: Mapping[str, Any], fields: Mapping[str, str]) -> Reader:
             only = [Only(**{**rule, "values": tuple(rule["values"])}) for rule in table.get("only", ())]  # fmt: skip
             return JsonReader(fields, table.get("required", ()), only)
         case "w3c":
-            return W3cReader(fields, table["separator"], table.get("required", ()))
+            return W3cReader(
+                fields,
+                table["separator"],
+                table.get("required", ()),
+                table.get("software"),
+                table.get("missing", ()),
+            )
         case "delimited":
             readings = [word or None for word in table["readings"]]
-            return DelimitedReader(table["separator"], readings, table.get("first", ()))
+            return DelimitedReader(
+                table["separator"], readings, table.get("first", ()), table.get("skip")
+            )
         case "pattern":
             return PatternReader(table["pattern"], table.get("skip"))
         case "parquet":

@@ -67,6 +67,10 @@ class Reader(Protocol):
         """Cut a block where the format changes, in order, with what was remembered so far."""
         ...
 
+    def might(self, line: str) -> bool:
+        """Whether this could be a line of the format; cheap, and false only where it is none."""
+        ...
+
     def read(self, segment: Segment, lines: Lines) -> Raw:
         """Take the readings of a segment's lines; pure, and called from several threads."""
         ...
@@ -83,7 +87,7 @@ class Format:
     moment: str  # which moment it logs: "start", "end" or a sentence
     reader: Reader
     family: str
-    escapes: str = "none"  # how text is escaped: "none", "clf", "percent"
+    escapes: str = "none"  # how text is escaped: "none", "clf", "percent", "hash"
     rank: int = 0  # of two formats that read the same lines, the higher is more particular
     detect: bool = True  # False where its lines look like another format's
     samples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)

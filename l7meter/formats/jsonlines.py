@@ -59,6 +59,11 @@ class JsonReader:
         """Every line is read alike."""
         return [Segment(block)], context
 
+    def might(self, line: str) -> bool:
+        """Whether the line names every key that one of the format must have."""
+        keys = (part for field in self.required for part in self._paths[field] if part != "[0]")
+        return "{" in line and all(part in line for part in keys)
+
     def read(self, segment: Segment, lines: Lines) -> Raw:
         """The readings of each object."""
         blank, _, long = lines.passed_over()
@@ -76,7 +81,7 @@ class JsonReader:
             reason = f"object lacks a field of the format ({', '.join(self.required)})"
             other = np.zeros(good.height, np.bool_)
             for rule in self.only:
-                other |= ~_meets(good[rule.field], rule)
+                other |= good[rule.field].is_not_null().to_numpy() & ~_meets(good[rule.field], rule)
             absent = lacking & ~other
             unread = unread.vstack(lines.reasons(good["row"].to_numpy()[absent], reason))
             good = good.filter(~absent)
@@ -86,11 +91,12 @@ class JsonReader:
                 skipped[rule.reason] = skipped.get(rule.reason, 0) + int((~met).sum())
                 good = good.filter(met)
         named = [pl.Series("source_line", lines.number(good["row"].to_numpy()))]
-        named += [
-            good[field].alias(f"{reading}\t{place}")
-            for place, (field, reading) in enumerate(self.fields.items())
-            if reading
-        ]
+        if good.height:
+            named += [
+                good[field].alias(f"{reading}\t{place}")
+                for place, (field, reading) in enumerate(self.fields.items())
+                if reading
+            ]
         return Raw(pl.DataFrame(named), unread, skipped)
 
     def _objects(self, lines: Lines, rows: np.ndarray) -> tuple[pl.Series, bytes | None]:
@@ -170,7 +176,9 @@ def _down(frame: pl.DataFrame, path: Path) -> pl.Series:
     series = frame[path[0]]
     for name in path[1:]:
         series = series.list.first() if name == "[0]" else series.struct.field(name)
-    return series.struct.json_encode() if isinstance(series.dtype, pl.Struct) else series
+    if isinstance(series.dtype, pl.Struct):  # a null would come as the text "null"
+        return series.struct.json_encode().set(series.is_null(), None)
+    return series
 
 
 def _meets(series: pl.Series, rule: Only) -> np.ndarray:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from l7meter.sources import Block
 from l7meter.sources.blocks import KEPT, MAX_LINE
 
+LONG = 4096  # characters that a backtracking match is not tried on
 TOO_LONG = f"line is longer than {MAX_LINE >> 20} MiB"
 
 

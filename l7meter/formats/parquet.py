@@ -28,6 +28,10 @@ class ParquetReader:
         """Lines are never of this format."""
         return [Segment(block)], context
 
+    def might(self, line: str) -> bool:
+        """Lines are never of this format."""
+        return False
+
     def read(self, segment: Segment, lines: Lines) -> Raw:
         """Lines are never of this format."""
         rows = np.arange(lines.count)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from l7meter.formats import times, urls, values
+from l7meter.formats.text import unescape_clf, unescape_percent
 from l7meter.schema import COLUMNS
 
 Convert = Callable[[pl.Series, str], dict[str, pl.Series]]
@@ -67,23 +68,35 @@ READINGS: dict[str, Reading] = {
     # Who.
     "client_address": _one("client_address", values.address),
     "client_address_port": Reading(("client_address", "client_port"), values.address_port),
+    "client_address_maybe_port": Reading(("client_address", "client_port"), values.address_maybe_port),
     "network_peer_address": _one("network_peer_address", values.address),
     "network_peer_address_port": _one("network_peer_address", values.address_of_pair),
     # What was asked.
     "request_line": Reading(("request_method", "url_original", "network_protocol_version"), urls.request_line, must=False),
+    "url_original_rooted": _one("url_original", values.rooted),
     "url_stem": _one("url_stem", values.text),
+    "url_stem_rooted": _one("url_stem", values.rooted),
     "url_query": _one("url_query", values.text),
     "server_host": Reading(("server_address", "server_port"), urls.host, must=False),
     "server_name": _one("server_name", values.text),
     "network_protocol_version": _one("network_protocol_version", values.http_version, must=False),
     "http2_flag": _one("network_protocol_version", values.http2_flag, must=False),
+    "scheme_or_version": Reading(("network_protocol_version", "url_scheme"), values.scheme_or_version, must=False),
+    "referrer_quoted": _one("referrer", unescape_clf),
+    "user_agent_quoted": _one("user_agent_original", unescape_clf),
+    "user_agent_percent": _one("user_agent_original", unescape_percent),
     # How much.
     "response_body_size_clf": _one("response_body_size", values.clf_size),
     # How it went.
     "cache_status_finer": _one("cache_status", values.text),
+    "cache_hit": _one("cache_status", values.cache_hit, must=False),
+    "cache_lookup": _one("cache_status", values.cache_lookup, must=False),
     "complete_ok": Reading(("complete",), lambda text, _: {"complete": text == "OK"}, must=False),
     "complete_apache": Reading(("complete",), lambda text, _: {"complete": text != "X"}, must=False),
+    "complete_squid": _one("complete", values.complete_squid, must=False),
+    "complete_haproxy": _one("complete", values.complete_haproxy, must=False),
     "tls_version": _one("tls_version", values.tls_version),
+    "tls_flag": _one("url_scheme", values.tls_flag, must=False),
     "url_scheme": _one("url_scheme", lambda text: values.text(text).str.to_lowercase()),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ MISSING = ("-", "", "(null)", "N/A", '"-"')
 # nginx writes \xHH for " \ controls and octets above 0x7E (ngx_http_log_escape); Apache writes
 # \" \\ \b \n \r \t \v and \xhh (ap_escape_logitem).
 _NAMED = {"b": 8, "n": 10, "r": 13, "t": 9, "v": 11, "f": 12}
-_ESCAPE = re.compile(r'\\(?:x([0-9A-Fa-f]{2})|([bnrtvf])|(["\\/]))'.encode())
+_ESCAPE = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|([bnrtvf])|(["\\/]))')
 
 
 def present(text: pl.Expr) -> pl.Expr:
@@ -68,4 +68,20 @@ def _changed(series: pl.Series, sign: str, change: Callable[[str], str]) -> pl.S
     return series.scatter(rows, map_distinct(series[rows], each))
 
 
-UNESCAPE = {"none": lambda series: series, "clf": unescape_clf, "percent": unescape_percent}
+def unescape_hash(series: pl.Series) -> pl.Series:
+    """Undo HAProxy's escaping: `#22` stands for a quotation mark (lf_encode_chunk)."""
+    return _changed(series, "#", _unhash)
+
+
+def _unhash(text: str) -> str:
+    octets = _HASHED.sub(lambda found: bytes((int(found[1], 16),)), text.encode())
+    return octets.decode("utf-8", "backslashreplace")
+
+
+_HASHED = re.compile(rb"#([0-9A-F]{2})")
+UNESCAPE = {
+    "none": lambda series: series,
+    "clf": unescape_clf,
+    "percent": unescape_percent,
+    "hash": unescape_hash,
+}

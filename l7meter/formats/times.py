@@ -15,6 +15,8 @@ def epoch(microseconds: int, *, divide: bool = False) -> Times:
 
     def convert(raw: pl.Series, _: str) -> pl.Series:
         whole = raw.cast(pl.Int64, strict=False)
+        if not divide:
+            whole = whole.set(whole.abs() > _LATEST // microseconds, None)  # would wrap round
         micro = whole // microseconds if divide else whole * microseconds
         if whole.null_count() > raw.null_count():
             # a double holds the seconds of our times to a quarter of a microsecond
@@ -27,10 +29,15 @@ def epoch(microseconds: int, *, divide: bool = False) -> Times:
     return convert
 
 
-def _instants(micro: pl.Series) -> pl.Series:
-    # years 1 to 9999: beyond, a number is no time
-    sane = micro.is_between(-62_135_596_800_000_000, 253_402_300_799_999_999)
-    return micro.set(~sane, None).cast(INSTANT)
+def _instants(times: pl.Series) -> pl.Series:
+    """Instants of microseconds or of times with a zone, those that are no time left out."""
+    instants = times.cast(INSTANT)
+    sane = instants.to_physical().is_between(_EARLIEST, _LATEST)
+    return instants if sane.all() else instants.set(~sane, None)
+
+
+# µs, years 1 to 9999
+_EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def any_time(raw: pl.Series, zone: str) -> pl.Series:
@@ -59,19 +66,23 @@ def clf(raw: pl.Series, zone: str) -> pl.Series:
         fraction = rest.str.to_datetime("%d/%b/%Y:%H:%M:%S%.f %z", time_unit="us", strict=False)
         local = rest.str.to_datetime("%d/%b/%Y:%H:%M:%S%.f", time_unit="us", strict=False)
         out = out.fill_null(fraction.cast(INSTANT)).fill_null(_from_zone(local, zone))
-    return out
+    return _instants(out)
 
 
 def http_date(raw: pl.Series, _: str) -> pl.Series:
     """`Tue, 02 Jan 2024 03:04:05 GMT` (RFC 9110 §5.6.7)."""
     out = raw.str.to_datetime("%a, %d %b %Y %H:%M:%S GMT", time_unit="us", strict=False)
-    return out.dt.replace_time_zone("UTC")
+    return _instants(out.dt.replace_time_zone("UTC"))
 
 
 def iso(raw: pl.Series, zone: str) -> pl.Series:
     """RFC 3339 and its looser kin: `T` or a blank, `.` or `,`, up to nine digits, any offset form."""
     base = raw.str.slice(0, 19).str.replace("T", " ", literal=True)
     local = base.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    if local.null_count() > raw.null_count():
+        local = local.fill_null(
+            base.str.to_datetime("%Y-%m-%dt%H:%M:%S", time_unit="us", strict=False)
+        )
     parts = raw.str.slice(19).str.extract_groups(
         r"^(?:[.,]([0-9]{1,12}))?\s*(?:([Zz]|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2})?)?$"
     ).struct  # fmt: skip
@@ -84,11 +95,11 @@ def iso(raw: pl.Series, zone: str) -> pl.Series:
     utc = (exact - (offset * 1_000_000).cast(pl.Duration("us"))).dt.replace_time_zone("UTC")
     unzoned = parts[1].is_null() & parts[2].is_null()
     if zone == "UTC" or not unzoned.any():
-        return utc
-    return utc.zip_with(~unzoned, _from_zone(exact, zone))
+        return _instants(utc)
+    return _instants(utc.zip_with(~unzoned, _from_zone(exact, zone)))
 
 
-_TAIL = r"^(?:[.,][0-9]{1,12})?\s*(?:[Zz]|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?)?$"
+_TAIL = r"^(?:[.,][0-9]{1,12})?\s*(?:[Zz]|UTC|GMT|[+-](?:[01][0-9]|2[0-3]):?(?:[0-5][0-9])?)?$"
 
 
 def strftime(form: str) -> Times:
@@ -97,10 +108,19 @@ def strftime(form: str) -> Times:
     def convert(raw: pl.Series, zone: str) -> pl.Series:
         out = raw.str.to_datetime(form, time_unit="us", strict=False)
         if isinstance(out.dtype, pl.Datetime) and out.dtype.time_zone:
-            return out.cast(INSTANT)
-        return _from_zone(out, zone)
+            return _instants(out)
+        return _instants(_from_zone(out, zone))
 
     return convert
+
+
+def is_zone(name: str) -> bool:
+    """Whether a zone has this name."""
+    try:
+        _from_zone(pl.Series([None], dtype=pl.Datetime("us")), name)
+    except pl.exceptions.ComputeError:
+        return False
+    return True
 
 
 def _from_zone(local: pl.Series, zone: str) -> pl.Series:

@@ -37,6 +37,7 @@ def number(unit: float) -> Callable[[pl.Series], pl.Series]:
 
     def convert(raw: pl.Series) -> pl.Series:
         real = raw.cast(pl.Float64, strict=False)
+        real = real.set(~real.is_finite(), None)  # `nan` would spoil every sum
         return real if unit == 1.0 else real * unit
 
     return convert
@@ -70,6 +71,50 @@ def http2_flag(raw: pl.Series) -> pl.Series:
     return raw.replace_strict({"true": "2", "1": "2"}, default=None, return_dtype=pl.String)
 
 
+def scheme_or_version(raw: pl.Series, _: str) -> dict[str, pl.Series]:
+    """Akamai's `proto`: `HTTP/2` in newer logs, `HTTPS` in older ones."""
+    words = raw.str.to_lowercase()
+    scheme = words.set(~words.is_in(["http", "https"]), None)
+    return {"network_protocol_version": http_version(raw), "url_scheme": scheme}
+
+
+def tls_flag(raw: pl.Series) -> pl.Series:
+    """The scheme from whether TLS was used; HAProxy marks it with a tilde, and else says nothing."""
+    flag = boolean(raw.replace({"~": "on"}))
+    return _word(flag, "https").fill_null(_word(~flag, "http"))
+
+
+def cache_hit(raw: pl.Series) -> pl.Series:
+    """`HIT` or `MISS` from a flag."""
+    flag = boolean(raw)
+    return _word(flag, "HIT").fill_null(_word(~flag, "MISS"))
+
+
+def cache_lookup(raw: pl.Series) -> pl.Series:
+    """`MISS` where the cache was asked; Google leaves a `cacheHit` that is false out."""
+    return _word(boolean(raw), "MISS")
+
+
+def complete_squid(raw: pl.Series) -> pl.Series:
+    """False where the result code ends in `_ABORTED` or `_TIMEDOUT`; else it does not tell."""
+    cut = raw.str.contains(r"_(?:ABORTED|TIMEDOUT)$")
+    return ~cut.set(~cut, None)
+
+
+def complete_haproxy(raw: pl.Series) -> pl.Series:
+    """From `SIZE COOKIE COOKIE STATE`: `--` ended well, `.D` ended while the content was sent.
+
+    A size with a plus was logged before the end (`option logasap`) and does not tell.
+    """
+    ended = raw.str.contains(r"^[0-9].* --..$")
+    cut = raw.str.contains(r"^[0-9].* [^-]D..$")
+    return ended.set(~(ended | cut), None)
+
+
+def _word(rows: pl.Series, word: str) -> pl.Series:
+    return pl.Series([word]).new_from_index(0, rows.len()).set(~rows.fill_null(value=False), None)
+
+
 def tls_version(raw: pl.Series) -> pl.Series:
     """As logged; the number of the protocol version as its name (772 is TLSv1.3, RFC 8446)."""
     numbers = {"772": "TLSv1.3", "771": "TLSv1.2", "770": "TLSv1.1", "769": "TLSv1", "768": "SSLv3"}
@@ -95,6 +140,22 @@ def address_port(raw: pl.Series, _: str) -> dict[str, pl.Series]:
     """Address and port of a pair; the part behind the last colon is the port."""
     port = raw.str.extract(r":([0-9]+)$").cast(pl.Int32, strict=False)
     return {"client_address": address_of_pair(raw), "client_port": port}
+
+
+def address_maybe_port(raw: pl.Series, _: str) -> dict[str, pl.Series]:
+    """The address, and the port where it is set off without doubt (`2001:db8::1:5000` is not)."""
+    pair = raw.str.extract_groups(r"^(?:\[([^\]]*)\]|([^:]*)):([0-9]+)$").struct
+    port = pair[2].cast(pl.Int32, strict=False)
+    return {
+        "client_address": pair[0].fill_null(pair[1]).fill_null(address(raw)),
+        "client_port": port,
+    }
+
+
+def rooted(raw: pl.Series) -> pl.Series:
+    """A path whose first slash may have been left out; absolute URLs as they are."""
+    bare = ~raw.str.contains(r"^(?:/|\*$|[A-Za-z][A-Za-z0-9+.-]*://)")
+    return raw.zip_with(~bare.fill_null(value=False), "/" + raw)
 
 
 def duration_text(raw: pl.Series) -> pl.Series:

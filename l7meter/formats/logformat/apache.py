@@ -59,9 +59,12 @@ RESPONSE_FIELDS: dict[str, tuple[str, Shape]] = {
     "content-length": ("response_header_content_length", "number"),
 }
 _EPOCHS = {"sec": "ts_epoch_s", "msec": "ts_epoch_ms", "usec": "ts_epoch_us"}
-_FRACTIONS = {"msec_frac": "ts_fraction_ms", "usec_frac": "ts_fraction_us"}
+_FRACTIONS = {"msec_frac": "%3f", "usec_frac": "%6f"}
+_STRFTIME = "ts_strftime:"
 _TOKENS = frozenset("lDTPkLRSfI^")
-_DIRECTIVE = re.compile(r"%(?:!?[0-9,]*)?[<>]?(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}(?<=\^..)|[A-Za-z%])")
+_DIRECTIVE = re.compile(
+    r"%(?:!?[0-9,]*)?[<>]?(?:\{([^}]*)\})?(\^?[A-Za-z]{1,2}(?<=\^..)|[A-Za-z%])"
+)
 _ESCAPES = {r"\"": '"', r"\t": "\t", r"\n": "\n", r"\\": "\\"}
 
 
@@ -74,7 +77,7 @@ def parse(text: str) -> list[Item]:
         items.append(Lit(text[place : found.start()]))
         items += _directive(found[1], found[2])
         place = found.end()
-    return tidy([*items, Lit(text[place:])])
+    return _joined(tidy([*items, Lit(text[place:])]))
 
 
 def _directive(argument: str | None, letter: str) -> list[Item]:
@@ -98,6 +101,26 @@ def _time(name: str, argument: str | None) -> list[Item]:
     argument = argument.removeprefix("begin:").removeprefix("end:")
     if argument in _EPOCHS:
         return [Var(name, _EPOCHS[argument], "number")]
-    if argument in _FRACTIONS:
-        return [Var(name, _FRACTIONS[argument], "number")]
-    return [Var(name, f"ts_strftime:{argument}", "text")]
+    return [Var(name, _STRFTIME + _FRACTIONS.get(argument, argument), "text")]
+
+
+def _joined(items: list[Item]) -> list[Item]:
+    """The items with one time where several directives write its parts.
+
+    `%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t` and `%{sec}t.%{usec_frac}t` are each one time.
+    """
+    joined: list[Item] = []
+    for item in items:
+        match joined[-2:], item:
+            case [Var(_, "ts_epoch_s"), Lit(".")], Var(_, "ts_strftime:%3f" | "ts_strftime:%6f"):
+                joined[-2:] = [Var(joined[-2].name, "ts_epoch_s", "number")]
+            case [Var(name, str(first)), Lit(between)], Var(_, str(second)) if (
+                first.startswith(_STRFTIME)
+                and second.startswith(_STRFTIME)
+                and not set(between) & set('"[]%')
+            ):
+                form = first + between + second.removeprefix(_STRFTIME)
+                joined[-2:] = [Var(name, form, "text")]
+            case _:
+                joined.append(item)
+    return joined

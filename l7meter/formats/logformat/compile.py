@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from l7meter.errors import UsageError
 from l7meter.formats.logformat import apache, nginx
@@ -32,7 +33,7 @@ def compile_format(text: str) -> LogFormatReader:
         raise UsageError(
             f"--log-format {text!r}: it logs no time; add $msec, $time_iso8601 or %t to the format"
         )
-    for one, two in zip(items, items[1:], strict=False):
+    for one, two in pairwise(items):
         if isinstance(one, Var) and isinstance(two, Var) and not _can_adjoin(one, two):
             raise UsageError(
                 f"--log-format: nothing separates {one.name} from {two.name}, "
@@ -49,6 +50,9 @@ def _items(text: str) -> list[Item]:
 
 def _can_adjoin(one: Var, two: Var) -> bool:
     # $host$request_uri and %U%q: a path starts with "/", a query with "?"
-    pairs = {("server_host", "url_original"), ("url_stem", "url_query"), ("server_name", "url_stem")}
-    fractions = two.reading is not None and two.reading.startswith("ts_fraction")
-    return (one.reading, two.reading) in pairs or fractions or bool(one.width or two.width)
+    pairs = {
+        ("server_host", "url_original"),
+        ("url_stem", "url_query"),
+        ("server_name", "url_stem"),
+    }
+    return (one.reading, two.reading) in pairs or bool(one.width or two.width)

@@ -11,7 +11,9 @@ _NGINX = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _PARTS = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|#[^\n]*\n|([^\s;'\"]+)", re.DOTALL)
-_APACHE = re.compile(r'^\s*LogFormat\s+"((?:[^"\\]|\\.)*)"(?:\s+(\S+))?', re.MULTILINE | re.IGNORECASE)
+_APACHE = re.compile(
+    r'^\s*LogFormat\s+"((?:[^"\\]|\\.)*)"(?:\s+(\S+))?', re.MULTILINE | re.IGNORECASE
+)
 _ESCAPED = {r"\n": "\n", r"\t": "\t", r"\r": "\r"}
 
 

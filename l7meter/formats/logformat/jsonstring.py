@@ -23,7 +23,8 @@ def json_fields(text: str) -> dict[str, str] | None:
     items = nginx.parse(text) if re.search(r"\$\{?[a-z]", text) else apache.parse(text)
     variables = [item for item in items if isinstance(item, Var)]
     marked = "".join(
-        _MARK.format(variables.index(item)) if isinstance(item, Var) else item.text for item in items
+        _MARK.format(variables.index(item)) if isinstance(item, Var) else item.text
+        for item in items
     )
     # a value without quotation marks ("status":$status) is given some
     marked = re.sub("([:,\\[]\\s*)(\x00\\d+\x00)(?=\\s*[,}\\]])", r'\1"\2"', marked)

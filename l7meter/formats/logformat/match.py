@@ -6,7 +6,7 @@ import re
 
 import polars as pl
 
-from l7meter.formats.logformat.template import Item, Lit, Shape, Var
+from l7meter.formats.logformat.template import Item, Lit, Shape
 
 _QUOTED = r'((?:[^"\\]|\\.)*)'  # an escaped quotation mark does not end the text
 _SHAPES: dict[Shape, str] = {

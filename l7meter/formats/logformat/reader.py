@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from l7meter.formats.contract import Raw, Segment
-from l7meter.formats.lines import TOO_LONG, Lines
+from l7meter.formats.lines import LONG, TOO_LONG, Lines
 from l7meter.formats.logformat.match import expression, match
 from l7meter.formats.logformat.split import Splitter
 from l7meter.formats.logformat.template import Item, Var
@@ -27,11 +28,16 @@ class LogFormatReader:
         self.items = items
         self.readings = [item.reading for item in items if isinstance(item, Var)]
         self.pattern = expression(items, escapes=escapes)
+        self._whole = re.compile(self.pattern)
         self._splitter = Splitter(items, escapes=escapes) if fast else None
 
     def cut(self, block: Block, context: Any) -> tuple[list[Segment], Any]:
         """Every line is read alike."""
         return [Segment(block)], context
+
+    def might(self, line: str) -> bool:
+        """Whether the line matches."""
+        return len(line) > LONG or self._whole.match(line) is not None
 
     def read(self, segment: Segment, lines: Lines) -> Raw:
         """The readings of each line that matches."""
