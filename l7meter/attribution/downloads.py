@@ -32,7 +32,9 @@ def is_download() -> pl.Expr:
         (content < declared).fill_null(False),
         (pl.col("response_size") < declared).fill_null(False),
     )
-    everything = pl.col("range_requested").str.contains(r"^\s*bytes\s*=\s*0+\s*-\s*$")
+    everything = (
+        pl.col("range_requested").cast(pl.String).str.contains(r"^\s*bytes\s*=\s*0+\s*-\s*$")
+    )
     whole = (everything & (content >= declared)).fill_null(False)
     return (
         (pl.col("artifact_kind") == "artifact").fill_null(False)

@@ -98,4 +98,4 @@ def rules_table() -> str:
 def test_the_documented_rules_are_the_rules() -> None:
     page = (ROOT / "docs/artifacts.md").read_text(encoding="utf-8")
     documented = page.partition("<!-- rules -->\n")[2].partition("\n<!-- end -->")[0]
-    assert documented == rules_table()
+    assert documented == rules_table(), "put what rules_table() returns between the marks"

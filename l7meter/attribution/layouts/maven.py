@@ -1,7 +1,6 @@
 """Maven 2 repositories: group/artifact/version/artifact-version[-classifier].extension.
 
-https://maven.apache.org/repository/layout.html
-Snapshots and maven-metadata.xml: https://maven.apache.org/repositories/metadata.html
+Maven documentation, "Repository Layout"; snapshots and maven-metadata.xml: "Repository Metadata".
 """
 
 from __future__ import annotations
@@ -33,25 +32,26 @@ _REST = (
 )
 
 
-def _group(rows: pl.DataFrame, *below: str) -> pl.DataFrame:
-    """`namespace`: the path above the columns `below`, without the repository's root."""
+def _located(rows: pl.DataFrame, *below: str) -> pl.DataFrame:
+    """The rows of plain segments with `namespace`: the path above `below`, without the root."""
     path = pl.col("path")
     length = pl.sum_horizontal(pl.col(below).str.len_chars() + 1)
     above = path.str.head(path.str.len_chars() - length) + "/"
-    return rows.with_columns(namespace=above.str.replace(_ROOT, "").str.strip_suffix("/"))
+    namespace = above.str.replace(_ROOT, "").str.strip_suffix("/")
+    return rows.filter(path.str.contains(rf"^(?:/{_SEGMENT})+$")).with_columns(namespace=namespace)
 
 
 def _metadata(rows: pl.DataFrame) -> pl.DataFrame:
     """`maven-metadata.xml` beside the versions of an artifact, or the builds of a snapshot."""
     folders = pl.col("folders").list
     last = folders.get(-2)
-    snapshot = last.str.ends_with("-SNAPSHOT")
+    snapshot = last.str.ends_with("-SNAPSHOT") & (folders.len() > 3)
     rows = rows.with_columns(folders=pl.col("path").str.split("/")).with_columns(
         name=pl.when(snapshot).then(folders.get(-3, null_on_oob=True)).otherwise(last),
         version=pl.when(snapshot).then(last),
         file=folders.get(-1),
     )
-    return _group(rows, "name", "version", "file").with_columns(file=pl.lit(None, pl.String))
+    return _located(rows, "name", "version", "file").with_columns(file=pl.lit(None, pl.String))
 
 
 def _file(rows: pl.DataFrame) -> pl.DataFrame:
@@ -71,9 +71,9 @@ def _file(rows: pl.DataFrame) -> pl.DataFrame:
     )
     rest = pl.col("file").str.slice(start.str.len_chars())
     return (
-        _group(rows, "name", "version", "file")
+        _located(rows, "name", "version", "file")
         .drop("variant")
-        .filter(pl.col("namespace").str.contains(rf"^(?:{_SEGMENT}/?)+$"))
+        .filter(pl.col("namespace") != "")
         .with_columns(rest.str.extract_groups(_REST))
         .unnest("file")
         .filter(pl.col("variant").is_not_null(), stamp.is_not_null() == snapshot)
@@ -94,7 +94,7 @@ LAYOUT = Layout(
     labels=("maven", "maven2"),
     hint=rf"/maven2/|/maven-metadata|/archetype-catalog|/\.index/|{_ENDINGS}",
     rules=(
-        Rule("metadata", "index", rf"/maven-metadata(?:-{_SEGMENT})?\.xml{_SIDECARS}$", refine=_metadata),
+        Rule("metadata", "index", rf"/{_SEGMENT}/maven-metadata(?:-{_SEGMENT})?\.xml{_SIDECARS}$", refine=_metadata),
         Rule("catalog", "index", rf"/archetype-catalog\.xml{_SIDECARS}$"),
         Rule("index", "index", r"/\.index/nexus-maven-repository-index(?:[.-][a-z0-9]+)*$"),
         Rule("file", "artifact", _OWN, refine=_file),

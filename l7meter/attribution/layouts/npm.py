@@ -1,7 +1,7 @@
 """npm: packuments, tarballs and the `/-/` services.
 
 https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md
-Names: https://docs.npmjs.com/cli/configuring-npm/package-json#name
+Names: npm CLI documentation, "package.json", section name.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def _tarball(rows: pl.DataFrame) -> pl.DataFrame:
         version=pl.when(file.str.starts_with(name + "-"))
         .then(file.str.slice(name.str.len_chars() + 1))
         .otherwise(file.str.extract(rf"-({_SEMVER})$"))
+        .replace("", None)
     )
 
 
