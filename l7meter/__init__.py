@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import duckdb
     import polars as pl
+
+    from l7meter.store import Connection
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "connect", "parse"]
@@ -45,7 +46,7 @@ def parse(
     return frames(str(source), said, registry=registry)
 
 
-def connect(store: str | Path = "l7meter-store", **options: Any) -> duckdb.DuckDBPyConnection:
+def connect(store: str | Path = "l7meter-store", **options: Any) -> Connection:
     """A DuckDB connection with the views `records`, `requests`, `sources` and `rejects` of a store.
 
     Options are those of `l7meter.store.connect`. Raises `l7meter.errors.StoreError` where there is

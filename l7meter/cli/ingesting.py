@@ -30,7 +30,7 @@ EXAMPLES = examples(
     "l7meter ingest /var/log/nginx",
     "l7meter ingest 'logs/2026-10-*.gz' --format debian-combined --store /srv/meter",
     "l7meter ingest --log-format /etc/nginx/nginx.conf:main access.log",
-    "l7meter ingest --map ts=time --map client_ip=client_address --map bytes=response_size events.jsonl",
+    "l7meter ingest --map time=ts --map client_ip=client_address --map bytes=response_size events.jsonl",
     "zcat old.gz | l7meter ingest - --output json",
 )
 REJECTED, UNREADABLE = 4, 3

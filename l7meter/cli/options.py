@@ -61,18 +61,15 @@ def said(format_: str | None, log_format: str | None, map_: list[str] | None, ho
 
     Raises `UsageError` where it contradicts itself or names nothing.
     """
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from l7meter.formats import Options
+    from l7meter.formats.times import is_zone
     from l7meter.ingest import Said
 
     given = [name for name, value in (("--format", format_), ("--log-format", log_format), ("--map", map_)) if value]  # fmt: skip
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} contradict each other: give one of them")
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise UsageError(f"--timezone {zone}: no such zone; give one like Europe/Paris") from error
+    if not is_zone(zone):
+        raise UsageError(f"--timezone {zone}: no such zone; give one like Europe/Paris")
     made = Said(format_, log_format, tuple(map_ or ()), Options(hops, zone))
     made.formats()
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from l7meter.sources import Identity, open_stream
@@ -38,8 +39,8 @@ class Known:
             (row.source_id, row.content_id, row.content_bytes, row.name)
             for row in self._store.find_heads(start.head_id)
         ] + self._fresh.get(start.head_id, [])
-        if not candidates or name == STDIN:
-            return None
+        if not candidates or name == STDIN or not Path(name).is_file():
+            return None  # a pipe gives its octets once: the commit tells whether it is known
         with open_stream(name, [length for _, _, length, _ in candidates if length]) as stream:
             for _ in stream:
                 pass

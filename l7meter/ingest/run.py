@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -250,4 +250,5 @@ def _reasons(rejects: pl.DataFrame) -> dict[str, int]:
 
 
 def _plain(source: Source) -> dict[str, Any]:
-    return {name: value for name, value in asdict(source).items() if value is not None}
+    # not asdict: it makes a Counter of a Counter's items (https://github.com/python/cpython/issues/84110)
+    return {name: value for name, value in vars(source).items() if value is not None}

@@ -2,18 +2,18 @@
 
 from l7meter.sources.blocks import Block, LongLine, blocks
 from l7meter.sources.discover import Missing, discover
-from l7meter.sources.identity import HEAD_BYTES, Identity, identify
+from l7meter.sources.identity import PREFIX_BYTES, Identifier, Identity
 from l7meter.sources.stream import Stream, open_stream
 
 __all__ = [
-    "HEAD_BYTES",
+    "PREFIX_BYTES",
     "Block",
+    "Identifier",
     "Identity",
     "LongLine",
     "Missing",
     "Stream",
     "blocks",
     "discover",
-    "identify",
     "open_stream",
 ]

@@ -16,7 +16,7 @@ from isal import isal_zlib
 
 READ = 16 << 10  # where a stream is damaged, at most this much before it is lost
 PIECE = 8 << 20
-ZSTD_READ = 8 << 10  # one octet of zstd may stand for 32 KiB, and its decoder takes no limit
+ZSTD_READ = 2 << 10  # one octet of zstd may stand for 32 KiB, and its decoder takes no limit
 
 
 class Broken(NamedTuple):
@@ -59,7 +59,14 @@ CODECS = (
     Codec("zstd", b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj(), _feed_zstd, ZSTD_READ),
 )
 # fmt: on
-ERRORS = (isal_zlib.error, OSError, lzma.LZMAError, zstandard.ZstdError, EOFError, ValueError)
+ERRORS: tuple[type[Exception], ...] = (  # type: ignore[assignment]
+    isal_zlib.error,
+    OSError,
+    lzma.LZMAError,
+    zstandard.ZstdError,
+    EOFError,
+    ValueError,
+)
 
 
 def codec_of(start: bytes) -> Codec | None:
@@ -83,7 +90,9 @@ def inflate(file: BinaryIO, codec: Codec) -> Iterator[bytes | Broken]:
                     chunk += more
                 if chunk and not chunk.startswith(codec.magic):
                     at = place - len(chunk)
-                    yield Broken(f"after the {codec.name} stream, other bytes follow at byte {at:,}")
+                    yield Broken(
+                        f"after the {codec.name} stream, other bytes follow at byte {at:,}"
+                    )
                     return
                 if not chunk:
                     break

@@ -25,23 +25,27 @@ def discover(arguments: Iterable[str]) -> tuple[list[str], list[Missing]]:
     found: dict[str, None] = {}
     missing: list[Missing] = []
     for argument in arguments:
-        path = Path(argument)
-        if argument == STDIN or path.is_file() or path.is_fifo() or path.is_char_device():
-            found[argument] = None
-        elif path.is_dir():
-            files = _inside(path)
-            found.update(dict.fromkeys(files))
-            if not files:
-                missing.append(Missing(argument, "the directory holds no file"))
-        elif glob.has_magic(argument):
-            names = sorted(glob.glob(argument, recursive=True))
-            files = [name for name in names if Path(name).is_file()]
-            found.update(dict.fromkeys(files))
-            if not files:
-                missing.append(Missing(argument, "no file matches"))
-        else:
-            missing.append(Missing(argument, "no such file or directory"))
+        files, problem = _files(argument)
+        found.update(dict.fromkeys(files))
+        if not files:
+            missing.append(Missing(argument, problem))
     return list(found), missing
+
+
+def _files(argument: str) -> tuple[list[str], str]:
+    """The files that an argument means; if none, why."""
+    path = Path(argument)
+    try:
+        if argument == STDIN or path.is_file() or path.is_fifo() or path.is_char_device():
+            return [argument], ""
+        if path.is_dir():
+            return _inside(path), "the directory holds no file"
+        if glob.has_magic(argument):
+            names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (of any root)
+            return [name for name in names if Path(name).is_file()], "no file matches"
+    except OSError as error:  # a name that is too long, a directory that may not be entered
+        return [], error.strerror or str(error)
+    return [], "no such file or directory"
 
 
 def _inside(directory: Path) -> list[str]:

@@ -6,39 +6,35 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
-
-from blake3 import blake3
 
 from l7meter.errors import SourceError
 from l7meter.sources.codecs import Broken, codec_of, inflate
 from l7meter.sources.discover import STDIN
-from l7meter.sources.identity import HEAD_BYTES, ID_BYTES, Identity
+from l7meter.sources.identity import Identifier
 
 CHUNK = 4 << 20
+START = 16  # octets that tell what a source is
 
 
 class Stream:
     """Decompressed bytes of one source.
 
     `problem` tells, once the bytes are read, where the source broke (None if it did not);
-    `bytes_read` counts the octets as stored, and `identity` names the bytes given so far.
+    `bytes_read` counts the octets as stored, and `identifier` knows the bytes given so far.
     """
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
+    def __init__(self, name: str, file: io.FileIO, marks: Collection[int] = ()) -> None:
         self.name = name
         self.problem: str | None = None
-        self.content_bytes = 0
+        self.identifier = Identifier(marks)
         self._file = _Counted(file)
-        buffered = io.BufferedReader(self._file, 1 << 16)
-        self._closing: Callable[[], None] = buffered.close
-        self.start = buffered.peek(16)[:16]
+        self._buffered = io.BufferedReader(self._file, 1 << 16)
+        self.start = self._buffered.peek(START)[:START]
         codec = codec_of(self.start)
         self.compression = codec.name if codec else "none"
-        self._pieces = inflate(buffered, codec) if codec else _plain(buffered)
-        self._hash = blake3()
-        self._head = b""
+        self._pieces = inflate(self._buffered, codec) if codec else _plain(self._buffered)
 
     @property
     def bytes_read(self) -> int:
@@ -50,30 +46,17 @@ class Stream:
         """Octets of the file as it is stored; None for a pipe."""
         return self._file.size
 
-    @property
-    def identity(self) -> Identity:
-        """Identity of the bytes given so far: of the whole source once it is read."""
-        return Identity(
-            self._hash.digest(ID_BYTES).hex(),
-            blake3(self._head).digest(ID_BYTES).hex(),
-            len(self._head),
-            self.content_bytes,
-        )
-
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
             if isinstance(piece, Broken):
                 self.problem = piece.problem
                 return
-            if len(self._head) < HEAD_BYTES:
-                self._head += piece[: HEAD_BYTES - len(self._head)]
-            self._hash.update(piece)
-            self.content_bytes += len(piece)
+            self.identifier.update(piece)
             yield piece
 
     def close(self) -> None:
         """Let the file go."""
-        self._closing()
+        self._buffered.close()
 
     def __enter__(self) -> Stream:
         return self
@@ -82,15 +65,17 @@ class Stream:
         self.close()
 
 
-def open_stream(name: str) -> Stream:
+def open_stream(name: str, marks: Collection[int] = ()) -> Stream:
     """Open a file, or standard input for `-`.
 
     Raises `SourceError` where it cannot be opened.
     """
     try:
         if name == STDIN:
-            return Stream(name, io.FileIO(os.dup(sys.stdin.fileno()), "rb"))
-        return Stream(name, io.FileIO(name, "rb"))
+            if sys.stdin is None:
+                raise SourceError(f"{name}: standard input is closed")
+            return Stream(name, io.FileIO(os.dup(sys.stdin.fileno()), "rb"), marks)
+        return Stream(name, io.FileIO(name, "rb"), marks)
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
 
@@ -98,7 +83,7 @@ def open_stream(name: str) -> Stream:
 class _Counted(io.RawIOBase):
     """A raw file that counts what was read of it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         self._file = file
         self.count = 0
         status = os.fstat(file.fileno())
@@ -108,8 +93,14 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
-        self.count += count or 0
+        count = self._file.readinto(buffer) or 0
+        # A pipe may give single octets: the first ones must come together to tell a compression.
+        while self.count == 0 and 0 < count < START:
+            more = self._file.readinto(buffer[count:])
+            if not more:
+                break
+            count += more
+        self.count += count
         return count
 
     def close(self) -> None:
