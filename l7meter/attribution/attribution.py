@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,8 +13,11 @@ import numpy as np
 import polars as pl
 
 from l7meter.attribution import addresses, agents, artifacts, downloads, measure
+from l7meter.attribution.memo import Memo
 from l7meter.columns import distinct, spread
-from l7meter.schema import COLUMNS, CONCLUDED, POLARS
+from l7meter.schema import POLARS
+
+NOTHING = pl.Enum([""])  # text that is null throughout, at a third of the cost
 
 
 class Attribution:
@@ -25,6 +28,11 @@ class Attribution:
 
     def __init__(self, registry: str | None = None) -> None:
         self.registry = registry
+        self._memos = {
+            "client_address": Memo(lambda values: addresses.conclude(values.to_series())),
+            "user_agent_original": Memo(lambda values: agents.conclude(values.to_series())),
+            "url_original": Memo(partial(artifacts.conclude, registry=registry)),
+        }
 
     @cached_property
     def id(self) -> str:
@@ -41,28 +49,21 @@ class Attribution:
         Text may be Categorical: few values, many rows.
         """
         records = said.with_columns(
-            pl.lit(None, POLARS[name]).alias(name) for name in POLARS if name not in said.columns
+            pl.lit(None, NOTHING if POLARS[name] == pl.String else POLARS[name]).alias(name)
+            for name in POLARS
+            if name not in said.columns
         )
-        for column, conclude in (
-            ("client_address", addresses.conclude),
-            ("user_agent_original", agents.conclude),
-        ):
-            values, places = distinct(records[column])
-            records = _filled(records, conclude(values), places)
-        targets, places = _targets(records["url_original"], records["server_address"])
-        concluded = artifacts.conclude(targets, registry=self.registry)
-        records = _filled(records, concluded, places)
-        records = records.with_columns(measure.server_bytes(), attribution_id=pl.lit(self.id))
+        for column, conclude in self._memos.items():
+            if column == "url_original":
+                values, places = _targets(records["url_original"], records["server_address"])
+            else:
+                distinct_values, places = distinct(records[column])
+                values = distinct_values.alias(column).to_frame()
+            records = records.with_columns(spread(conclude(values), places, records.height))
+        records = records.with_columns(
+            measure.server_bytes(), attribution_id=pl.lit(self.id, pl.Enum([self.id]))
+        )
         return records.with_columns(is_download=downloads.is_download()).select(POLARS.names())
-
-
-def _filled(records: pl.DataFrame, concluded: pl.DataFrame, places: np.ndarray | None) -> pl.DataFrame:  # fmt: skip
-    kept = [name for name in concluded.columns if name in CONCLUDED]
-    text = [name for name in kept if COLUMNS[name].type == "string"]
-    coded = concluded.select(kept).with_columns(  # a code is spread faster than a string
-        pl.col(name).cast(pl.Categorical(pl.Categories.random())) for name in text
-    )
-    return records.with_columns(spread(coded, places, records.height))
 
 
 def _targets(target: pl.Series, host: pl.Series) -> tuple[pl.DataFrame, np.ndarray | None]:

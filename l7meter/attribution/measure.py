@@ -32,5 +32,5 @@ def server_bytes() -> list[pl.Expr]:
         basis = pl.when(pl.col(column).is_not_null()).then(word).otherwise(basis)
     return [
         pl.coalesce(*sizes, sent).alias("server_bytes"),
-        basis.alias("server_bytes_basis"),
+        basis.cast(pl.Enum([*(name for name, _ in _BASES), "tls"])).alias("server_bytes_basis"),
     ]

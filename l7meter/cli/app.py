@@ -9,6 +9,7 @@ import typer
 
 from l7meter import __version__
 from l7meter.cli import checking, explaining, ingesting, parsing, querying, reference, storing
+from l7meter.cli.printing import flush
 from l7meter.errors import L7MeterError
 
 EXITS = """\
@@ -55,8 +56,13 @@ def main() -> None:
     try:
         app()
     except L7MeterError as error:
-        print(f"l7meter: {error}", file=sys.stderr)
+        from l7meter.reports.cells import visible
+
+        lines = map(visible, str(error).splitlines())
+        print("l7meter:", "\n".join(lines), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("l7meter: interrupted; what was committed stays, the rest can be run again", file=sys.stderr)  # fmt: skip
         sys.exit(130)
+    finally:
+        flush()

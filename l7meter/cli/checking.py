@@ -15,6 +15,7 @@ from l7meter.cli.options import (
     examples,
     said,
 )
+from l7meter.cli.printing import console, literal
 from l7meter.errors import SourceError
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def check(
     timezone: ZoneOption = "UTC",
 ) -> None:
     """Say what a source is: its format and why, what its size means, the first lines that fail."""
-    from l7meter.cli.printing import console
     from l7meter.ingest import check as run
 
     found = run(source, said(format_, log_format, map_, trusted_hops, timezone))
@@ -47,7 +47,7 @@ def check(
         raise SourceError(f"{source}: no format claims it")
     _claimed(found, out)
     _failing(found, out)
-    out.print(f"\nNext: [bold]l7meter ingest {source}[/]", highlight=False)
+    out.print(f"\nNext: [bold]l7meter ingest {literal(source)}[/]", highlight=False)
 
 
 def _claimed(found: Checked, out: Console) -> None:
@@ -55,7 +55,8 @@ def _claimed(found: Checked, out: Console) -> None:
     assert format_ is not None
     best = found.claims[0] if found.claims else None
     others = found.claims[1:]
-    out.print(f"[bold]{found.name}[/]: {format_.name} — {format_.title}", highlight=False)
+    name, title = literal(format_.name), literal(format_.title)
+    out.print(f"[bold]{literal(found.name)}[/]: {name} — {title}", highlight=False)
     if best:
         why = (
             f"{best.records:,} of {best.records + best.rejects:,} lines of a sample are its records"
@@ -72,7 +73,7 @@ def _claimed(found: Checked, out: Console) -> None:
     if found.problem:
         out.print(f"  [red]broken[/]   {found.problem}", highlight=False)
     if format_.specification.startswith("https://"):
-        out.print(f"  see      {format_.specification}", highlight=False)
+        out.print(f"  see      {literal(format_.specification)}", highlight=False)
 
 
 def _failing(found: Checked, out: Console) -> None:
@@ -93,14 +94,13 @@ def _failing(found: Checked, out: Console) -> None:
 
 
 def _unclaimed(found: Checked, out: Console) -> None:
-    out.print(f"[bold]{found.name}[/]: no format reads half of its first lines", highlight=False)
+    name = literal(found.name)
+    out.print(f"[bold]{name}[/]: no format reads half of its first lines", highlight=False)
     for claim in found.claims[:3]:
         out.print(f"  {claim.format.name} reads {claim.records:,} of {claim.records + claim.rejects:,}", highlight=False)  # fmt: skip
     out.print("\nNext: give the format string that wrote it, or map its fields:", highlight=False)
-    out.print(f"  l7meter check --log-format /etc/nginx/nginx.conf {found.name}", highlight=False)
-    out.print(
-        f"  l7meter check --map time=ts --map ip=client_address {found.name}", highlight=False
-    )
+    out.print(f"  l7meter check --log-format /etc/nginx/nginx.conf {name}", highlight=False)
+    out.print(f"  l7meter check --map time=ts --map ip=client_address {name}", highlight=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -55,6 +55,7 @@ def ingest(
     """
     from l7meter.cli.progress import progress
     from l7meter.ingest import ingest as run
+    from l7meter.reports.cells import visible
     from l7meter.sources import discover
     from l7meter.store import Store
 
@@ -72,7 +73,7 @@ def ingest(
         _answer(done, store)
     for source in done.sources:
         if source.problem:
-            print(f"l7meter: {source.name}: {source.problem}", file=sys.stderr)
+            print(visible(f"l7meter: {source.name}: {source.problem}"), file=sys.stderr)
     lines = done.total("lines")
     if done.failed:
         raise typer.Exit(UNREADABLE)
@@ -90,7 +91,7 @@ def _missing(name: str, problem: str):  # type: ignore[no-untyped-def]
 def _answer(done: Ingested, store: Path) -> None:
     """What was read, and the one-screen answer."""
     from l7meter.analysis import load, run
-    from l7meter.cli.printing import console, print_table
+    from l7meter.cli.printing import console, literal, print_table
     from l7meter.cli.summary import summary
     from l7meter.store import connect
 
@@ -104,7 +105,7 @@ def _answer(done: Ingested, store: Path) -> None:
             query = load(name)
             out.print()
             print_table(run(connection, query, {"limit": 5}), query.title)
-    out.print(f"\nMore: l7meter query --store {store}", highlight=False)
+    out.print(f"\nMore: l7meter query --store {literal(str(store))}", highlight=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -47,6 +47,7 @@ def parse(
     standard error.
     """
     from l7meter.ingest import parse as frames
+    from l7meter.reports.cells import visible
 
     rejected = lines = 0
 
@@ -60,7 +61,7 @@ def parse(
         for frame in frames(source, what, registry=registry, rejected=count):
             write(frame)
     if rejected:
-        print(f"l7meter: {source}: {rejected:,} of {lines:,} lines rejected: 'l7meter check {source}' says why", file=sys.stderr)  # fmt: skip
+        print(visible(f"l7meter: {source}: {rejected:,} of {lines:,} lines rejected: 'l7meter check {source}' says why"), file=sys.stderr)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

@@ -23,7 +23,21 @@ def console() -> Console:
     """Where a person reads: no colour and 100 columns where there is no terminal."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=100)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            _gone()
+            raise typer.Exit
+
+    return Console() if sys.stdout.isatty() else Piped(width=100)
+
+
+def literal(text: str) -> str:
+    """Text as it is, in a line that has markup."""
+    from rich.markup import escape
+
+    from l7meter.reports.cells import visible
+
+    return escape(visible(text))
 
 
 def print_table(frame: pl.DataFrame, title: str = "") -> None:
@@ -112,6 +126,18 @@ def _closing() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would flush again at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _gone()
         raise typer.Exit from None
+
+
+def flush() -> None:
+    """Write what is left; a reader that has gone is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _gone()
+
+
+def _gone() -> None:
+    # Python would flush again at its end, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from l7meter.cli.printing import literal
+
 if TYPE_CHECKING:
     from l7meter.ingest.run import Source
 
@@ -57,6 +59,11 @@ def _bar(sources: int) -> Iterator[Callable[[Source], None]]:
             if source.size:
                 done += min(source.bytes_read / source.size, 1)  # type: ignore[assignment]
             lines = sum(each.lines for each in seen.values())
-            bar.update(task, completed=int(done), description=source.name[-30:], lines=f"{lines:,}")
+            bar.update(
+                task,
+                completed=int(done),
+                description=literal(source.name[-30:]),
+                lines=f"{lines:,}",
+            )
 
         yield report

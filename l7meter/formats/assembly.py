@@ -10,7 +10,7 @@ from l7meter.formats.readings import rank, reading
 from l7meter.formats.text import MISSING, UNESCAPE
 from l7meter.formats.times import iso
 from l7meter.formats.urls import absolute
-from l7meter.formats.values import address
+from l7meter.formats.values import address_maybe_port
 from l7meter.schema import COLUMNS
 
 NO_TIME = "line has no time that can be read"
@@ -48,28 +48,32 @@ def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame,
         word = name.partition("\t")[0]
         how = reading(word)
         text = raw.frame[name]
-        if word not in _DASH_IS_SAID:
-            text = _present(text)
-        text = UNESCAPE[format_.escapes](text)
+        numeric = how.fills[0] in _NUMERIC  # neither escaped, nor mistaken for a missing value
+        if not numeric:
+            text = UNESCAPE[format_.escapes](text if word in _DASH_IS_SAID else _present(text))
         made = how.convert(text, options.timezone)
         for column, values in made.items():
             before = columns.get(column)
             columns[column] = values if before is None else before.fill_null(values)
         first = made[how.fills[0]]
         if how.must and first.null_count() > text.null_count():
-            wrong[f"{how.fills[0]} cannot be read"] = first.is_null() & text.is_not_null()
+            unread = first.is_null() & text.is_not_null()
+            if numeric:
+                unread &= ~text.is_in(MISSING)
+            if unread.any():
+                wrong[f"{how.fills[0]} cannot be read"] = unread
     return _checked(raw, _completed(columns, options), wrong)
 
 
 def _present(text: pl.Series) -> pl.Series:
     """The text, null where it is a word for a missing value."""
-    short = text.str.len_bytes() <= _LONGEST
-    if not short.any():
-        return text
-    missing = text.is_in(MISSING)
-    return text.set(missing, None) if missing.any() else text
+    short = (text.str.len_bytes() <= _LONGEST).arg_true()
+    missing = short.filter(text[short].is_in(MISSING))
+    return text.scatter(missing, None) if missing.len() else text
 
 
+KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
+_NUMERIC = {name for name, column in COLUMNS.items() if column.type not in ("string", "bool")}
 _LONGEST = max(map(len, MISSING))
 
 
@@ -126,18 +130,19 @@ def _behind_hops(columns: dict[str, pl.Series], hops: int) -> dict[str, pl.Serie
     place = entries.list.len().cast(pl.Int64) - hops
     place = place.set(place < 0, 0)
     entry = entries.list.get(place, null_on_oob=True).str.strip_chars()
-    entry = address(entry.str.strip_chars('"'))
-    entry = entry.str.replace(r"^([0-9.]+):[0-9]+$", "${1}")
+    pair = address_maybe_port(entry.str.strip_chars('"'), "")
+    entry = pair["client_address"]
     vouched = (entry.is_not_null() & (entry != "")).fill_null(value=False)
     peer = columns.get("client_address", pl.Series([None], dtype=pl.String).new_from_index(0, entry.len()))  # fmt: skip
     said = columns.get("network_peer_address")
-    hidden = peer.zip_with(
-        vouched, pl.Series([None], dtype=pl.String).new_from_index(0, peer.len())
-    )
-    return {
+    hidden = peer.set(~vouched | (entry == peer).fill_null(value=False), None)
+    made = {
         "client_address": entry.zip_with(vouched, peer),
         "network_peer_address": hidden if said is None else said.fill_null(hidden),
     }
+    if "client_port" in columns:  # the port that was logged is the peer's
+        made["client_port"] = pair["client_port"].zip_with(vouched, columns["client_port"])
+    return made
 
 
 def _checked(
@@ -146,7 +151,7 @@ def _checked(
     """Good rows, and the others with their first reason."""
     number = raw.frame["source_line"]
     named = [number, *(values.alias(name) for name, values in columns.items() if name in COLUMNS)]
-    records = pl.DataFrame(named).with_columns(exchange_kind=pl.lit("http"))
+    records = pl.DataFrame(named).with_columns(exchange_kind=pl.lit("http", KINDS))
     if "ts" not in columns:
         wrong[NO_TIME] = pl.Series([True]).new_from_index(0, number.len())
     elif columns["ts"].null_count():

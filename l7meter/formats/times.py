@@ -120,7 +120,7 @@ def is_zone(name: str) -> bool:
         _from_zone(pl.Series([None], dtype=pl.Datetime("us")), name)
     except pl.exceptions.ComputeError:
         return False
-    return True
+    return name != ""
 
 
 def _from_zone(local: pl.Series, zone: str) -> pl.Series:

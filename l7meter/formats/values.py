@@ -13,6 +13,9 @@ import polars as pl
 from l7meter.columns import map_distinct
 
 
+LARGEST = 2**53  # 9 PB; beyond, JSON's numbers are not exact (RFC 7493 §2.2)
+
+
 def text(raw: pl.Series) -> pl.Series:
     """Text as it is."""
     return raw
@@ -27,6 +30,8 @@ def integer(dtype: pl.DataType) -> Callable[[pl.Series], pl.Series]:
             real = raw.cast(pl.Float64, strict=False)
             exact = real.set(real != real.floor(), None).cast(pl.Int64, strict=False)
             whole = whole.fill_null(exact)
+        if (whole.abs() > LARGEST).any():  # garbage that would make sums wrap round
+            whole = whole.set(whole.abs() > LARGEST, None)
         return whole.cast(dtype, strict=False)
 
     return convert

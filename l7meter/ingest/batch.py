@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import polars as pl
 
 from l7meter.attribution import Attribution
-from l7meter.ingest.source import workers
-from l7meter.schema import COLUMNS
+from l7meter.ingest.coding import concat, same
 from l7meter.store import DataFile, Store
-
-_TEXT = [name for name, column in COLUMNS.items() if column.type == "string"]
 
 
 class Written(NamedTuple):
@@ -30,46 +26,45 @@ class Written(NamedTuple):
 class Batch:
     """Parsed records, their text kept as codes, until they are concluded, sorted and written."""
 
-    records: list[tuple[int, Future[pl.DataFrame]]] = field(default_factory=list)
+    records: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
     rejects: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
-    _categories: dict[str, pl.Categories] = field(
-        default_factory=lambda: {name: pl.Categories.random() for name in _TEXT}
-    )
 
     def add(self, source: int, records: pl.DataFrame, rejects: pl.DataFrame) -> None:
         """Take a block's records and rejects of the source with this ordinal."""
         if records.height:
-            self.records.append((source, workers().submit(self._coded, records)))
+            self.records.append((source, records))
         if rejects.height:
             self.rejects.append((source, rejects))
+
+    def drop(self, source: int) -> None:
+        """Take nothing of this source after all."""
+        self.records = [each for each in self.records if each[0] != source]
+        self.rejects = [each for each in self.rejects if each[0] != source]
+
+    def continues(self, records: pl.DataFrame) -> bool:
+        """Whether the records have the coding of those that are here."""
+        return not self.records or same(self.records[-1][1], records)
 
     def write(self, store: Store, attribution: Attribution, ids: dict[int, str]) -> Written:
         """Conclude, sort by time and make durable; `ids` are the sources' identities."""
         files = []
         sums = pl.DataFrame(schema=_SUMS)
-        frames = [_tagged(future.result(), source, ids) for source, future in self.records]
+        source_id = pl.Enum(sorted(set(ids.values())))
+        frames = [frame.with_columns(source_id=pl.lit(ids[n], source_id)) for n, frame in self.records]  # fmt: skip
         self.records.clear()
         if frames:
-            frame = pl.concat(frames, how="diagonal")
+            frame = attribution.conclude(concat(frames))
             del frames
-            frame = attribution.conclude(frame)
             if not frame["ts"].is_sorted():
                 frame = frame.sort("ts", maintain_order=True)
             sums = _sums(frame)
             files.append(store.write("records", frame))
             del frame
         if self.rejects:
-            rejected = pl.concat(_tagged(frame, source, ids) for source, frame in self.rejects)
-            files.append(store.write("rejects", rejected))
+            rejected = [frame.with_columns(source_id=pl.lit(ids[n])) for n, frame in self.rejects]
+            files.append(store.write("rejects", pl.concat(rejected)))
             self.rejects.clear()
         return Written(files, sums)
-
-    def _coded(self, records: pl.DataFrame) -> pl.DataFrame:
-        return records.with_columns(
-            pl.col(name).cast(pl.Categorical(self._categories[name]))
-            for name in records.columns
-            if name in self._categories and records.schema[name] == pl.String
-        )
 
 
 _SUMS = pl.Schema(
@@ -82,10 +77,6 @@ _SUMS = pl.Schema(
         "last_ts": pl.Datetime("us", "UTC"),
     }
 )
-
-
-def _tagged(frame: pl.DataFrame, source: int, ids: dict[int, str]) -> pl.DataFrame:
-    return frame.with_columns(source_id=pl.lit(ids[source]))
 
 
 def _sums(frame: pl.DataFrame) -> pl.DataFrame:

@@ -46,9 +46,10 @@ class Known:
                 pass
             identifier = stream.identifier
         whole = identifier.identity
-        for source_id, content_id, length, before in candidates:
+        for source_id, content_id, _, _ in candidates:
             if content_id == whole.content_id:
                 return Verdict("known", None, source_id)
+        for source_id, content_id, length, before in candidates:
             if length and length < whole.content_bytes and identifier.at.get(length) == content_id:
                 return Verdict(
                     "failed",

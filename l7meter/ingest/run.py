@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,13 +16,14 @@ from l7meter import __version__
 from l7meter.attribution import Attribution
 from l7meter.errors import SourceError
 from l7meter.ingest.batch import Batch, Written
+from l7meter.ingest.coding import Coder
 from l7meter.ingest.known import Known
-from l7meter.ingest.source import BLOCK, Said, open_source, workers
+from l7meter.ingest.source import Said, open_source, workers
 from l7meter.sources import Identifier, Identity
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
 
-BATCH = 192 << 20  # octets of content to a data file: some 800,000 lines
+BATCH = 96 << 20  # octets of content to a data file: some 500,000 lines
 Progress = Callable[["Source"], None]
 
 
@@ -121,6 +123,7 @@ class _Run:
         self.known = Known(store)
         self.done = Ingested()
         self._batch = Batch()
+        self._coder = Coder(BATCH)
         self._content = 0  # octets of content in the batch
         self._written: list[Future[Written]] = []
         self._pending: list[tuple[Source, SourceRow]] = []
@@ -128,29 +131,32 @@ class _Run:
 
     def take(self, name: str) -> None:
         """Read one source into the batch; commit when enough has come together."""
-        source = Source(name)
+        source = Source(os.fsencode(name).decode("utf-8", "backslashreplace"))
         self.done.sources.append(source)
         self.progress(source)
         try:
-            self._read(source)
+            self._read(source, name)
         except SourceError as error:
             source.status, source.problem = "failed", str(error).removeprefix(f"{name}: ")
+            self._batch.drop(len(self.done.sources))
         self.progress(source)
         if self._content >= BATCH or self._written:
             self.commit()
 
-    def _read(self, source: Source) -> None:
-        reading = open_source(source.name, self.said)
+    def _read(self, source: Source, name: str) -> None:
+        reading = open_source(name, self.said)
         with reading.stream as stream:
             source.format, source.size = reading.format.name, stream.size
             head = stream.identifier.identity
-            same = self.known.verdict(source.name, head)
+            same = self.known.verdict(name, head)
             if same:
                 source.status, source.problem, source.bytes_read = same.status, same.problem, 0
                 source.source_id = same.source_id
                 return
             ordinal = len(self.done.sources)
+            reading.coder = self._coder
             for parsed in reading:
+                self._overflow(ordinal, parsed.records, stream.identifier)
                 self._batch.add(ordinal, parsed.records, parsed.rejects)
                 source.lines += parsed.lines
                 source.records += parsed.records.height
@@ -159,7 +165,6 @@ class _Run:
                 source.rejects_by_reason.update(_reasons(parsed.rejects))
                 source.bytes_read = stream.bytes_read
                 self.progress(source)
-                self._overflow(ordinal, stream.identifier)
             source.skipped = source.skipped_by_reason.total()
             source.skipped_by_reason += Counter()  # drops zeros
             source.bytes_read = stream.bytes_read
@@ -170,12 +175,11 @@ class _Run:
         self.known.add(source.name, identity)
         self._pending.append((source, _row(source, reading.format.size, identity)))
 
-    def _overflow(self, ordinal: int, identifier: Identifier) -> None:
+    def _overflow(self, ordinal: int, records: pl.DataFrame, identifier: Identifier) -> None:
         """Close the batch inside a long source, once its identity is known."""
-        if not identifier.prefix_known or len(self._batch.records) * BLOCK < BATCH:
-            return
-        self._ids[ordinal] = identifier.identity.source_id
-        self._close()
+        if identifier.prefix_known and not self._batch.continues(records):
+            self._ids[ordinal] = identifier.identity.source_id
+            self._close()
 
     def _close(self) -> None:
         batch, self._batch, self._content = self._batch, Batch(), 0

@@ -22,6 +22,7 @@ from l7meter.formats import (
     Options,
     ParquetReader,
     Parsed,
+    Segment,
     assemble,
     by_name,
     detect,
@@ -31,10 +32,11 @@ from l7meter.formats import (
     parse,
     shipped,
 )
+from l7meter.ingest.coding import Coder, Coding
 from l7meter.sources import Block, Stream, blocks, open_stream
 
 BLOCK = 16 << 20
-AHEAD = 2  # blocks read before they are asked for
+AHEAD = 1  # blocks read before they are asked for
 
 _CAPTURES = {
     b"\xd4\xc3\xb2\xa1": "pcap", b"\xa1\xb2\xc3\xd4": "pcap", b"\x4d\x3c\xb2\xa1": "pcap",
@@ -73,6 +75,7 @@ class Reading:
         self.stream = stream
         self.format = format_
         self.options = options
+        self.coder: Coder | None = None  # codes the text of the records, if there is one
         self._blocks = first
 
     def __iter__(self) -> Iterator[Parsed]:
@@ -84,11 +87,16 @@ class Reading:
         for block in _ahead(self._blocks):
             segments, context = self.format.reader.cut(block, context)
             for segment in segments:
-                pending.append(workers().submit(parse, self.format, segment, self.options))
+                coding = self.coder.coding(len(block.data)) if self.coder else None
+                pending.append(workers().submit(self._parse, segment, coding))
             while len(pending) > cores():
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+
+    def _parse(self, segment: Segment, coding: Coding | None) -> Parsed:
+        parsed = parse(self.format, segment, self.options)
+        return parsed._replace(records=coding.code(parsed.records)) if coding else parsed
 
     def _parquet(self, reader: ParquetReader) -> Iterator[Parsed]:
         for _ in self._blocks:
@@ -96,6 +104,8 @@ class Reading:
         for raw in reader.frames(self.stream.name):
             records, unread = assemble(raw, self.format, self.options)
             rejects = unread.with_columns(line=None, line_bytes=None).cast(REJECTS)
+            coding = self.coder.coding(int(records.estimated_size())) if self.coder else None
+            records = coding.code(records) if coding else records
             yield Parsed(records, rejects, {}, raw.frame.height)
 
 

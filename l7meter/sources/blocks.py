@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 BLOCK = 32 << 20
 MAX_LINE = 1 << 20  # octets; a longer line is rejected
 KEPT = 4 << 10  # octets of a rejected line that are kept
+MARK = b"\xef\xbb\xbf"  # the byte order mark that Windows programs put before UTF-8
 
 
 class LongLine(NamedTuple):
@@ -29,7 +30,8 @@ class Block(NamedTuple):
 def blocks(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[Block]:
     """Cut pieces into blocks of about `size` octets that end at a line end.
 
-    A line that outgrows a block is not held in memory: it comes as a `LongLine`.
+    A line that outgrows a block is not held in memory: it comes as a `LongLine`. A byte order mark
+    and NUL at the start are left out.
     """
     held: list[bytes] = []
     length = 0
@@ -49,17 +51,30 @@ def blocks(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[Block]:
         length += len(piece)
         if length < size:
             continue
-        data = b"".join(held)
+        end = piece.rfind(b"\n") + 1
+        if end:  # nearly always: the block is put together once, and not cut again
+            data = _joined([*held[:-1], memoryview(piece)[:end]], line)
+            yield Block(data, line)
+            line += data.count(b"\n")
+            held, length = [piece[end:]], len(piece) - end
+            continue
+        data = _joined(held, line)
         end = data.rfind(b"\n") + 1
         if end:
             yield Block(data[:end], line)
             line += data.count(b"\n", 0, end)
             data = data[end:]
-        else:
-            long = LongLine(line, data[:KEPT], length)
+        elif len(data) >= size:
+            long = LongLine(line, data[:KEPT], len(data))
             data = b""
         held, length = [data], len(data)
     if long:
         yield Block(b"", line, (long,))
-    elif length:
-        yield Block(b"".join(held), line)
+    elif data := _joined(held, line):
+        yield Block(data, line)
+
+
+def _joined(held: Sequence[bytes | memoryview], line: int) -> bytes:
+    data = b"".join(held)
+    # logrotate's copytruncate leaves a hole, read as NUL, where a writer keeps its old offset
+    return data.removeprefix(MARK).lstrip(b"\0") if line == 1 else data

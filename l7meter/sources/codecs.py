@@ -79,7 +79,14 @@ def inflate(file: BinaryIO, codec: Codec) -> Iterator[bytes | Broken]:
     decoder = None
     place = 0  # octets of the file that were read
     members = 0
-    while chunk := file.read(codec.read):
+    while True:
+        try:
+            chunk = file.read(codec.read)
+        except OSError as error:
+            yield Broken(f"reading failed at byte {place:,} ({error.strerror or error})")
+            return
+        if not chunk:
+            break
         place += len(chunk)
         while chunk:
             if decoder is None:

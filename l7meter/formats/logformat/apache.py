@@ -111,16 +111,26 @@ def _joined(items: list[Item]) -> list[Item]:
     """
     joined: list[Item] = []
     for item in items:
-        match joined[-2:], item:
-            case [Var(_, "ts_epoch_s"), Lit(".")], Var(_, "ts_strftime:%3f" | "ts_strftime:%6f"):
-                joined[-2:] = [Var(joined[-2].name, "ts_epoch_s", "number")]
-            case [Var(name, str(first)), Lit(between)], Var(_, str(second)) if (
-                first.startswith(_STRFTIME)
-                and second.startswith(_STRFTIME)
-                and not set(between) & set('"[]%')
-            ):
-                form = first + between + second.removeprefix(_STRFTIME)
-                joined[-2:] = [Var(name, form, "text")]
+        joined.append(item)
+        match joined[-3:]:
+            case [Var() as one, Lit(between), Var() as two]:
+                made = _time_of(one, between, two)
+            case [*_, Var() as one, Var() as two]:
+                between, made = "", _time_of(one, "", two)
             case _:
-                joined.append(item)
+                made = None
+        if made:
+            joined[-3 if between else -2 :] = [made]
     return joined
+
+
+def _time_of(one: Var, between: str, two: Var) -> Var | None:
+    """The time that two directives write together, if they do."""
+    first, second = one.reading or "", (two.reading or "")
+    if not second.startswith(_STRFTIME) or set(between) & set('"[]%'):
+        return None
+    if first == "ts_epoch_s" and between == "." and second[len(_STRFTIME) :] in _FRACTIONS.values():
+        return one
+    if first.startswith(_STRFTIME):
+        return one._replace(reading=first + between + second.removeprefix(_STRFTIME))
+    return None

@@ -47,37 +47,29 @@ class LogFormatReader:
             columns, fits = self._splitter.split(lines)
             fits &= ~passed
         else:
-            columns, fits = pl.DataFrame(), np.zeros(lines.count, np.bool_)
+            columns, fits = self._nothing(lines.count), np.zeros(lines.count, np.bool_)
         rest = np.flatnonzero(~fits & ~passed)
-        frame = self._frame(columns, fits, lines) if fits.any() else None
         unread = lines.reasons(np.flatnonzero(long), TOO_LONG)
         if len(rest):
             matched, hit = match(lines.text[rest], self.pattern, len(self.readings))
             unread = unread.vstack(lines.reasons(rest[~hit.to_numpy()], NO_MATCH))
-            slow = self._frame(matched, hit.to_numpy(), lines, rest)
-            frame = slow if frame is None else frame.vstack(slow).sort("source_line")
+            exact = rest[hit.to_numpy()]
+            if len(exact):
+                matched = matched.filter(hit)
+                columns = pl.DataFrame([column.scatter(exact, matched[column.name]) for column in columns])  # fmt: skip
+                fits[exact] = True
         skipped = {"blank": int(blank.sum()), "comment": int(comment.sum())}
-        return Raw(frame if frame is not None else self._empty(), unread, skipped)
+        return Raw(self._frame(columns, fits, lines), unread, skipped)
 
-    def _frame(
-        self,
-        columns: pl.DataFrame,
-        fits: np.ndarray,
-        lines: Lines,
-        origin: np.ndarray | None = None,
-    ) -> pl.DataFrame:
-        """The readings of the rows that fit; `origin` are the rows of `columns` in the block."""
+    def _frame(self, columns: pl.DataFrame, fits: np.ndarray, lines: Lines) -> pl.DataFrame:
+        """The readings of the rows that fit."""
         taken = columns if fits.all() else columns.filter(pl.Series(fits))
-        rows = np.flatnonzero(fits)
-        named = [pl.Series("source_line", lines.number(rows if origin is None else origin[rows]))]
+        named = [pl.Series("source_line", lines.number(np.flatnonzero(fits)))]
         for place, reading in enumerate(self.readings):
             if reading:
                 named.append(taken[str(place)].alias(f"{reading}\t{place}"))
         return pl.DataFrame(named)
 
-    def _empty(self) -> pl.DataFrame:
-        return self._frame(
-            pl.DataFrame(schema={str(place): pl.String for place in range(len(self.readings))}),
-            np.empty(0, np.bool_),
-            Lines(Block(b"", 1)),
-        )
+    def _nothing(self, rows: int) -> pl.DataFrame:
+        empty = pl.Series([None], dtype=pl.String).new_from_index(0, rows)
+        return pl.DataFrame([empty.alias(str(place)) for place in range(len(self.readings))])

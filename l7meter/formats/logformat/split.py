@@ -17,6 +17,7 @@ from l7meter.formats.logformat.template import Item, Lit, Var, sections
 
 # An escaped quotation mark must not cut: for the cut it stands as two octets no logger writes raw.
 NOBODY = " -"
+ZLIB = (b"x\x01", b"x^")  # the CSV reader would decompress what starts so
 USUAL = {"response_status_code": 3}  # characters
 _LOOK = 1 << 20
 _BACKSLASH, _QUOTE = b"\x02\x02", b"\x02\x01"
@@ -37,8 +38,10 @@ class Splitter:
         if hidden:
             data = data.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
         count = len(self.sections)
+        zlib = data.startswith(ZLIB)
         cut = pl.read_csv(
-            data,
+            b"-\n" + data if zlib else data,
+            skip_lines=int(zlib),
             has_header=False,
             separator='"',
             quote_char=None,
