@@ -6,5 +6,6 @@ the rows. `attribution_id` names the reference data and rules that made the conc
 
 from l7meter.attribution.attribution import Attribution
 from l7meter.attribution.explaining import explain, reference_data
+from l7meter.attribution.memo import Memo
 
-__all__ = ["Attribution", "explain", "reference_data"]
+__all__ = ["Attribution", "Memo", "explain", "reference_data"]

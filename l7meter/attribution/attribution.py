@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
@@ -15,7 +15,7 @@ import polars as pl
 from l7meter.attribution import addresses, agents, artifacts, downloads, measure
 from l7meter.attribution.memo import Memo
 from l7meter.columns import distinct, spread
-from l7meter.schema import POLARS
+from l7meter.schema import CONCLUDED, POLARS
 
 NOTHING = pl.Enum([""])  # text that is null throughout, at a third of the cost
 
@@ -28,11 +28,6 @@ class Attribution:
 
     def __init__(self, registry: str | None = None) -> None:
         self.registry = registry
-        self._memos = {
-            "client_address": Memo(lambda values: addresses.conclude(values.to_series())),
-            "user_agent_original": Memo(lambda values: agents.conclude(values.to_series())),
-            "url_original": Memo(partial(artifacts.conclude, registry=registry)),
-        }
 
     @cached_property
     def id(self) -> str:
@@ -43,27 +38,47 @@ class Attribution:
             digest.update(f"\n{name} {len(content)}\n".encode() + content)
         return digest.hexdigest()[:16]
 
-    def conclude(self, said: pl.DataFrame) -> pl.DataFrame:
+    def conclude(self, said: pl.DataFrame, memo: Memo | None = None) -> pl.DataFrame:
         """The records in all columns of the schema; the said columns are untouched.
 
-        Text may be Categorical: few values, many rows.
+        `memo` remembers what was concluded of earlier frames of the same coding. Text of the result
+        may be Categorical: few values, many rows.
         """
         records = said.with_columns(
             pl.lit(None, NOTHING if POLARS[name] == pl.String else POLARS[name]).alias(name)
             for name in POLARS
             if name not in said.columns
         )
-        for column, conclude in self._memos.items():
-            if column == "url_original":
-                values, places = _targets(records["url_original"], records["server_address"])
+        for column, conclude in (
+            ("client_address", addresses.conclude),
+            ("user_agent_original", agents.conclude),
+            ("url_original", self._artifacts),
+        ):
+            series = records[column]
+            hosts = (
+                column == "url_original" and records["server_address"].null_count() < said.height
+            )
+            if hosts:
+                concluded = self._of_pairs(series, records["server_address"])
+            elif isinstance(series.dtype, pl.Categorical):
+                concluded = (memo or Memo()).spread(series, conclude)
             else:
-                distinct_values, places = distinct(records[column])
-                values = distinct_values.alias(column).to_frame()
-            records = records.with_columns(spread(conclude(values), places, records.height))
-        records = records.with_columns(
-            measure.server_bytes(), attribution_id=pl.lit(self.id, pl.Enum([self.id]))
-        )
+                values, places = distinct(series)
+                concluded = spread(conclude(values), places, said.height)
+            kept = [name for name in concluded.columns if name in CONCLUDED]
+            records = records.with_columns(concluded.select(kept))
+        attribution_id = pl.lit(self.id, pl.Enum([self.id]))
+        records = records.with_columns(measure.server_bytes(), attribution_id=attribution_id)
         return records.with_columns(is_download=downloads.is_download()).select(POLARS.names())
+
+    def _artifacts(self, targets: pl.Series) -> pl.DataFrame:
+        none = pl.lit(None, pl.String)
+        frame = targets.alias("url_original").to_frame().with_columns(server_address=none)
+        return artifacts.conclude(frame, registry=self.registry)
+
+    def _of_pairs(self, target: pl.Series, host: pl.Series) -> pl.DataFrame:
+        pairs, places = _targets(target, host)
+        return spread(artifacts.conclude(pairs, registry=self.registry), places, target.len())
 
 
 def _targets(target: pl.Series, host: pl.Series) -> tuple[pl.DataFrame, np.ndarray | None]:

@@ -1,67 +1,63 @@
-"""Conclusions about values that were met before: most of a block's targets stood in the last one."""
+"""Conclusions about values that were met before: most targets of a batch stood in the one before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
 
+import numpy as np
 import polars as pl
 
 from l7meter.schema import COLUMNS, CONCLUDED
 
-LIMIT = 200_000  # distinct values: some 100 MB of targets
-
-Conclude = Callable[[pl.DataFrame], pl.DataFrame]
+Conclude = Callable[[pl.Series], pl.DataFrame]
 
 
 class Memo:
-    """Concludes each distinct value once, until there are too many; then it starts anew.
+    """Conclusions by the code of a value, for columns of one coding (pl.Categories).
 
-    May be called from several threads. Text comes out as codes (Categorical), which are spread over
-    rows and written faster than strings.
+    May be called from several threads. Text comes out as codes (Categorical) too: they are spread
+    over rows and written faster than strings.
     """
 
-    def __init__(self, conclude: Conclude) -> None:
-        self._conclude = conclude
+    def __init__(self) -> None:
         self._lock = Lock()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._keys: pl.DataFrame | None = None
-        self._rows: pl.DataFrame | None = None
+        self._places: dict[str, np.ndarray] = {}
+        self._rows: dict[str, pl.DataFrame] = {}
         self._categories: dict[str, pl.Categories] = {}
 
-    def __call__(self, values: pl.DataFrame) -> pl.DataFrame:
-        """The conclusions about distinct values, in their order."""
+    @property
+    def size(self) -> int:
+        """How many values are remembered, of all columns."""
+        return sum(rows.height for rows in self._rows.values())
+
+    def spread(self, column: pl.Series, conclude: Conclude) -> pl.DataFrame:
+        """The conclusions about each row of a Categorical column; `conclude` sees new values only."""
+        codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1  # null is 0
+        name = column.name
         with self._lock:
-            if self._keys is None or self._rows is None:
-                return self._first(values)
-            place = self._places(values, self._keys)
-            fresh = values.filter(place.is_null())
-            if fresh.height + self._keys.height > LIMIT:
-                self._forget()
-                return self._first(values)
-            if fresh.height:
-                self._keys = pl.concat([self._keys, fresh.with_row_index("memo_row", self._rows.height)])  # fmt: skip
-                self._rows = pl.concat([self._rows, self._coded(self._conclude(fresh))])
-                place = self._places(values, self._keys)
-            return self._rows[place]
-
-    def _first(self, values: pl.DataFrame) -> pl.DataFrame:
-        self._keys = values.with_row_index("memo_row")
-        self._rows = self._coded(self._conclude(values))
-        return self._rows
-
-    def _places(self, values: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
-        found = values.join(keys, on=values.columns, how="left", nulls_equal=True, maintain_order="left")  # fmt: skip
-        return found["memo_row"]
+            places = self._places.get(name, np.empty(0, np.int64))
+            if (top := int(codes.max(initial=0))) >= len(places):
+                more = np.full(top + 1 + len(places) // 2 - len(places), -1)
+                places = self._places[name] = np.concatenate([places, more])
+            unmet = codes[places[codes] < 0]
+            if len(unmet):
+                rows = np.flatnonzero(places[codes] < 0)
+                fresh, first = np.unique(unmet, return_index=True)
+                made = self._coded(conclude(column[rows[first]].cast(pl.String)))
+                before = self._rows.get(name)
+                base = 0 if before is None else before.height
+                self._rows[name] = made if before is None else pl.concat([before, made])
+                places[fresh] = np.arange(base, base + len(fresh))
+            known = self._rows[name]
+        spread: pl.DataFrame = known[places[codes]]
+        return spread
 
     def _coded(self, concluded: pl.DataFrame) -> pl.DataFrame:
         kept = concluded.select(name for name in concluded.columns if name in CONCLUDED)
-        for name in kept.columns:
-            if COLUMNS[name].type == "string" and name not in self._categories:
-                self._categories[name] = pl.Categories.random()
+        text = [name for name in kept.columns if COLUMNS[name].type == "string"]
+        for name in text:
+            self._categories.setdefault(name, pl.Categories.random())
         return kept.with_columns(
-            pl.col(name).cast(pl.Categorical(categories))
-            for name, categories in self._categories.items()
+            pl.col(name).cast(pl.Categorical(self._categories[name])) for name in text
         )

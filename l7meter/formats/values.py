@@ -12,7 +12,6 @@ import polars as pl
 
 from l7meter.columns import map_distinct
 
-
 LARGEST = 2**53  # 9 PB; beyond, JSON's numbers are not exact (RFC 7493 §2.2)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from l7meter.attribution import Attribution
-from l7meter.ingest.coding import concat, same
+from l7meter.ingest.coding import Coder, concat
 from l7meter.store import DataFile, Store
 
 
@@ -41,11 +41,9 @@ class Batch:
         self.records = [each for each in self.records if each[0] != source]
         self.rejects = [each for each in self.rejects if each[0] != source]
 
-    def continues(self, records: pl.DataFrame) -> bool:
-        """Whether the records have the coding of those that are here."""
-        return not self.records or same(self.records[-1][1], records)
-
-    def write(self, store: Store, attribution: Attribution, ids: dict[int, str]) -> Written:
+    def write(
+        self, store: Store, attribution: Attribution, coder: Coder, ids: dict[int, str]
+    ) -> Written:
         """Conclude, sort by time and make durable; `ids` are the sources' identities."""
         files = []
         sums = pl.DataFrame(schema=_SUMS)
@@ -53,7 +51,9 @@ class Batch:
         frames = [frame.with_columns(source_id=pl.lit(ids[n], source_id)) for n, frame in self.records]  # fmt: skip
         self.records.clear()
         if frames:
-            frame = attribution.conclude(concat(frames))
+            together = concat(frames)
+            frame = attribution.conclude(together, coder.memo(together))
+            del together
             del frames
             if not frame["ts"].is_sorted():
                 frame = frame.sort("ts", maintain_order=True)

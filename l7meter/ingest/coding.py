@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import polars as pl
 
+from l7meter.attribution import Memo
 from l7meter.schema import COLUMNS
 
+VALUES = 400_000  # addresses, agents and targets: some 200 MB
+OCTETS = 2 << 30  # of content: the other columns' values are not counted
 TEXT = [name for name, column in COLUMNS.items() if column.type == "string"]
 
 
 class Coding:
-    """The codes of one batch: each text column has its own."""
+    """The codes of text, each column its own, and what was concluded of the values they stand for."""
 
     def __init__(self) -> None:
+        self.memo = Memo()
         self._categories = {name: pl.Categories.random() for name in TEXT}
 
     def code(self, records: pl.DataFrame) -> pl.DataFrame:
@@ -23,21 +27,33 @@ class Coding:
             if records.schema[name] == pl.String
         )
 
+    def made(self, records: pl.DataFrame) -> bool:
+        """Whether the records have these codes."""
+        return all(
+            records.schema[name] == pl.Categorical(self._categories[name])
+            for name in TEXT
+            if isinstance(records.schema.get(name), pl.Categorical)
+        )
+
 
 class Coder:
-    """Hands out codings, a new one after so many octets: codes must not outgrow memory."""
+    """Hands out the coding, a new one when it holds too much: codes must not outgrow memory."""
 
-    def __init__(self, octets: int) -> None:
-        self._limit = octets
-        self._octets = 0
+    def __init__(self) -> None:
         self._coding = Coding()
+        self._octets = 0
 
     def coding(self, octets: int) -> Coding:
         """The coding for the next block, which has so many octets."""
-        if self._octets >= self._limit:
-            self._octets, self._coding = 0, Coding()
         self._octets += octets
+        if self._coding.memo.size > VALUES or self._octets > OCTETS:
+            self._octets, self._coding = octets, Coding()
         return self._coding
+
+    def memo(self, records: pl.DataFrame) -> Memo | None:
+        """What is remembered under the coding of these records, if it is the present one."""
+        coding = self._coding
+        return coding.memo if coding.made(records) else None
 
 
 def concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
@@ -50,9 +66,3 @@ def concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
     if mixed:
         frames = [frame.with_columns(pl.col(set(mixed) & set(frame.columns)).cast(pl.String)) for frame in frames]  # fmt: skip
     return pl.concat(frames, how="diagonal")
-
-
-def same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
-    """Whether two frames have one coding."""
-    shared = set(one.columns) & set(other.columns)
-    return all(one.schema[name] == other.schema[name] for name in shared)

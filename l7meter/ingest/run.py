@@ -18,7 +18,7 @@ from l7meter.errors import SourceError
 from l7meter.ingest.batch import Batch, Written
 from l7meter.ingest.coding import Coder
 from l7meter.ingest.known import Known
-from l7meter.ingest.source import Said, open_source, workers
+from l7meter.ingest.source import BLOCK, Said, open_source, workers
 from l7meter.sources import Identifier, Identity
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
@@ -123,7 +123,7 @@ class _Run:
         self.known = Known(store)
         self.done = Ingested()
         self._batch = Batch()
-        self._coder = Coder(BATCH)
+        self._coder = Coder()
         self._content = 0  # octets of content in the batch
         self._written: list[Future[Written]] = []
         self._pending: list[tuple[Source, SourceRow]] = []
@@ -156,7 +156,6 @@ class _Run:
             ordinal = len(self.done.sources)
             reading.coder = self._coder
             for parsed in reading:
-                self._overflow(ordinal, parsed.records, stream.identifier)
                 self._batch.add(ordinal, parsed.records, parsed.rejects)
                 source.lines += parsed.lines
                 source.records += parsed.records.height
@@ -165,6 +164,7 @@ class _Run:
                 source.rejects_by_reason.update(_reasons(parsed.rejects))
                 source.bytes_read = stream.bytes_read
                 self.progress(source)
+                self._overflow(ordinal, stream.identifier)
             source.skipped = source.skipped_by_reason.total()
             source.skipped_by_reason += Counter()  # drops zeros
             source.bytes_read = stream.bytes_read
@@ -175,9 +175,9 @@ class _Run:
         self.known.add(source.name, identity)
         self._pending.append((source, _row(source, reading.format.size, identity)))
 
-    def _overflow(self, ordinal: int, records: pl.DataFrame, identifier: Identifier) -> None:
+    def _overflow(self, ordinal: int, identifier: Identifier) -> None:
         """Close the batch inside a long source, once its identity is known."""
-        if identifier.prefix_known and not self._batch.continues(records):
+        if identifier.prefix_known and len(self._batch.records) * BLOCK >= BATCH:
             self._ids[ordinal] = identifier.identity.source_id
             self._close()
 
@@ -186,7 +186,9 @@ class _Run:
         while sum(not future.done() for future in self._written) > 1:
             next(future for future in self._written if not future.done()).result()
         ids = dict(self._ids)
-        self._written.append(workers().submit(batch.write, self.store, self.attribution, ids))
+        self._written.append(
+            workers().submit(batch.write, self.store, self.attribution, self._coder, ids)
+        )
 
     def commit(self) -> None:
         """Make what was read count: files first, then one transaction."""

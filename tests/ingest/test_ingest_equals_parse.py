@@ -1,0 +1,40 @@
+"""What the store holds is what `parse` gives, however the source was cut into blocks and batches."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from l7meter.ingest import coding, ingest, parse, run, source
+from l7meter.sources import open_stream, stream
+from l7meter.store import Store, connect
+
+SAMPLES = Path(__file__).parents[2] / "sample_logs"
+LOGS = ["nginx/access.log", "nginx-json/crates.json.log.gz", "squid/access.log.gz", "caddy/gems.log.xz"]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", [10, 1_000_000], ids=["codes-rotated", "codes-kept"])
+@pytest.mark.parametrize("log", LOGS)
+def test_ingest_in_many_batches_equals_parse(
+    log: str, values: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "BLOCK", 16 << 10)
+    monkeypatch.setattr(run, "BLOCK", 16 << 10)
+    monkeypatch.setattr(run, "BATCH", 64 << 10)
+    monkeypatch.setattr(coding, "VALUES", values)
+    monkeypatch.setattr("l7meter.sources.identity.PREFIX_BYTES", 32 << 10)
+    monkeypatch.setattr(stream, "CHUNK", 8 << 10)
+    plain = tmp_path / "plain.log"
+    with open_stream(str(SAMPLES / log)) as opened:
+        plain.write_bytes(b"".join(opened))
+    with Store.create(tmp_path / "store") as store:
+        done = ingest([str(plain)], store)
+        assert len(store.files("records")) > 1
+    with connect(tmp_path / "store") as connection:
+        stored = connection.sql("FROM records ORDER BY source_line").pl()
+    assert done.total("records") == stored.height
+    parsed = pl.concat(parse(str(plain)))
+    assert_frame_equal(
+        stored.drop("source_id"), parsed.drop("source_id"), check_row_order=True, check_dtypes=False
+    )
