@@ -107,11 +107,14 @@ def from_log_format(text: str) -> list[Format]:
 def _configuration(text: str) -> tuple[Path | None, str | None]:
     if "$" in text or "%" in text:
         return None, None
-    if Path(text).is_file():
-        return Path(text), None
     file, colon, name = text.rpartition(":")
-    if colon and Path(file).is_file():
-        return Path(file), name
+    try:
+        if Path(text).is_file():
+            return Path(text), None
+        if colon and Path(file).is_file():
+            return Path(file), name
+    except OSError as error:
+        raise UsageError(f"--log-format {text}: cannot be read: {error.strerror}") from error
     return None, None
 
 
