@@ -182,7 +182,9 @@ L7METER_TOP = Contender(
     does="`query top_organizations`: bytes, requests and basis, who is a provider, the others",
     missing=lambda: _l7meter_missing("query"),
     version=_l7meter_version,
-    command=lambda job: _l7meter("query", "top_organizations", "--store", job.source, "--output", "json"),
+    command=lambda job: _l7meter(
+        "query", "top_organizations", "--store", job.source, "--output", "json"
+    ),
     answer=_top_answer,
 )
 BARE_SUM = Contender(

@@ -47,7 +47,9 @@ class Memo:
                 made = self._coded(conclude(column[rows[first]].cast(pl.String)))
                 before = self._rows.get(name)
                 base = 0 if before is None else before.height
-                self._rows[name] = made if before is None else pl.concat([before, made])
+                self._rows[name] = (
+                    made if before is None else pl.concat([before, made], rechunk=True)
+                )
                 places[fresh] = np.arange(base, base + len(fresh))
             known = self._rows[name]
         spread: pl.DataFrame = known[places[codes]]

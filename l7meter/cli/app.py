@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from l7meter import __version__
-from l7meter.cli import checking, explaining, ingesting, parsing, querying, reference, storing
+from l7meter.cli import (
+    checking,
+    explaining,
+    ingesting,
+    memory,
+    parsing,
+    querying,
+    reference,
+    storing,
+)
 from l7meter.cli.printing import flush
 from l7meter.errors import L7MeterError
 
@@ -53,6 +62,7 @@ storing.register(app)
 
 def main() -> None:
     """Run the command; a user's error is a sentence, a bug keeps its traceback."""
+    memory.bound()
     try:
         app()
     except L7MeterError as error:

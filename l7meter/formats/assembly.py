@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import polars as pl
 
+from l7meter.columns import map_distinct
 from l7meter.formats.contract import REJECTS, Format, Options, Parsed, Raw, Segment
 from l7meter.formats.lines import Lines
 from l7meter.formats.readings import rank, reading
@@ -49,8 +53,11 @@ def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame,
         how = reading(word)
         text = raw.frame[name]
         numeric = how.fills[0] in _NUMERIC  # neither escaped, nor mistaken for a missing value
-        if not numeric:
-            text = UNESCAPE[format_.escapes](text if word in _DASH_IS_SAID else _present(text))
+        unescape = UNESCAPE[format_.escapes]
+        if word in _FEW_VALUES:
+            text = map_distinct(text, partial(_plain, unescape))
+        elif not numeric:
+            text = unescape(text if word in _DASH_IS_SAID else _present(text))
         made = how.convert(text, options.timezone)
         for column, values in made.items():
             before = columns.get(column)
@@ -65,6 +72,10 @@ def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame,
     return _checked(raw, _completed(columns, options), wrong)
 
 
+def _plain(unescape: Callable[[pl.Series], pl.Series], text: pl.Series) -> pl.Series:
+    return unescape(_present(text))
+
+
 def _present(text: pl.Series) -> pl.Series:
     """The text, null where it is a word for a missing value."""
     short = (text.str.len_bytes() <= _LONGEST).arg_true()
@@ -73,6 +84,8 @@ def _present(text: pl.Series) -> pl.Series:
 
 
 KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
+# Long text that recurs: looked at once a value, not once a row.
+_FEW_VALUES = ("user_agent_original", "referrer", "user_name", "forwarded_for", "content_type")
 _NUMERIC = {name for name, column in COLUMNS.items() if column.type not in ("string", "bool")}
 _LONGEST = max(map(len, MISSING))
 
@@ -92,10 +105,12 @@ def _completed(columns: dict[str, pl.Series], options: Options) -> dict[str, pl.
         host = columns.get("server_address")
         columns["server_address"] = name if host is None else host.fill_null(name)
     target = columns.get("url_original")
-    if target is not None and target.str.contains(r"^(?i:https?)://").any():
-        for column, values in absolute(target).items():
-            before = columns.get(column)
-            columns[column] = values if before is None else before.fill_null(values)
+    if target is not None:
+        odd = (~target.str.starts_with("/")).fill_null(value=False).arg_true()
+        if odd.len() and target[odd].str.contains(r"^(?i:https?)://").any():
+            for column, values in absolute(target).items():
+                before = columns.get(column)
+                columns[column] = values if before is None else before.fill_null(values)
     for size in _SIZES:  # -1 is how several loggers write "not known"
         if size in columns:
             unknown = columns[size] < 0

@@ -12,6 +12,7 @@ from l7meter.sources import Block
 from l7meter.sources.blocks import KEPT, MAX_LINE
 
 LONG = 4096  # characters that a backtracking match is not tried on
+FEW = 1000  # lines that are cut out one by one; more, and the whole block is made a column
 TOO_LONG = f"line is longer than {MAX_LINE >> 20} MiB"
 
 
@@ -57,6 +58,14 @@ class Lines:
             self.count, pa.py_buffer(self._bounds), pa.py_buffer(self.data)
         )
         return pl.Series("line", pl.from_arrow(array))
+
+    def some(self, rows: np.ndarray) -> pl.Series:
+        """The lines of these rows, with their line ends."""
+        if len(rows) > FEW:
+            return self.text[rows]
+        bounds = self._bounds
+        texts = [self.data[bounds[row] : bounds[row + 1]].decode() for row in rows]
+        return pl.Series("line", texts, dtype=pl.String)
 
     def all_start_with(self, octet: bytes) -> bool:
         """Whether every line starts with this octet."""

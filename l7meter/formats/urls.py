@@ -30,7 +30,10 @@ def request_line(raw: pl.Series, _: str) -> dict[str, pl.Series]:
     if others.len():
         parts = head[others].str.splitn(" ", 2).struct
         method, target = method.scatter(others, parts[0]), target.scatter(others, parts[1])
-    usual = known & (got | method.is_in(_USUAL)) & (target != "")
+    usual = known & got
+    if others.len():
+        usual = usual.scatter(others, method[others].is_in(_USUAL))
+    usual &= target != ""
     made = {"request_method": method, "url_original": target, "network_protocol_version": _NAMES[version]}  # fmt: skip
     odd = (~usual.fill_null(value=False)).arg_true()
     if odd.len():

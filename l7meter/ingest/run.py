@@ -23,7 +23,7 @@ from l7meter.sources import Identifier, Identity
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
 
-BATCH = 96 << 20  # octets of content to a data file: some 500,000 lines
+BATCH = 80 << 20  # octets of content to a data file: some 300,000 lines
 Progress = Callable[["Source"], None]
 
 
@@ -183,8 +183,8 @@ class _Run:
 
     def _close(self) -> None:
         batch, self._batch, self._content = self._batch, Batch(), 0
-        while sum(not future.done() for future in self._written) > 1:
-            next(future for future in self._written if not future.done()).result()
+        if len(self._written) > 1:  # one is written, one waits: more would need more memory
+            self._written[-2].result()
         ids = dict(self._ids)
         self._written.append(
             workers().submit(batch.write, self.store, self.attribution, self._coder, ids)

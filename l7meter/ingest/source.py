@@ -89,7 +89,7 @@ class Reading:
             for segment in segments:
                 coding = self.coder.coding(len(block.data)) if self.coder else None
                 pending.append(workers().submit(self._parse, segment, coding))
-            while len(pending) > cores():
+            while len(pending) >= cores():
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -51,7 +51,7 @@ class LogFormatReader:
         rest = np.flatnonzero(~fits & ~passed)
         unread = lines.reasons(np.flatnonzero(long), TOO_LONG)
         if len(rest):
-            matched, hit = match(lines.text[rest], self.pattern, len(self.readings))
+            matched, hit = match(lines.some(rest), self.pattern, len(self.readings))
             unread = unread.vstack(lines.reasons(rest[~hit.to_numpy()], NO_MATCH))
             exact = rest[hit.to_numpy()]
             if len(exact):
