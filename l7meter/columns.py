@@ -40,7 +40,7 @@ def spread(concluded: pl.DataFrame, places: np.ndarray | None, height: int) -> p
 def map_distinct(series: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """The column with `change` applied to its distinct values."""
     if series.is_empty():
-        return series
+        return change(series)
     values, places = distinct(series)
     changed = change(values).alias(series.name).to_frame()
     return spread(changed, places, series.len()).to_series()

@@ -94,7 +94,9 @@ def _completed(columns: dict[str, pl.Series], options: Options) -> dict[str, pl.
     """Columns that are made of several readings."""
     date, time = columns.pop("ts_date", None), columns.pop("ts_time", None)
     if date is not None and time is not None:
-        both = iso(date + " " + time, "UTC")  # as W3C logs have it, whatever zone is stated
+        both = map_distinct(
+            date + " " + time, lambda each: iso(each, "UTC")
+        )  # as W3C logs have it, whatever zone is stated
         columns["ts"] = both if "ts" not in columns else columns["ts"].fill_null(both)
     stem, query = columns.pop("url_stem", None), columns.pop("url_query", None)
     if stem is not None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from l7meter.columns import map_distinct
 from l7meter.formats import times, urls, values
 from l7meter.formats.text import unescape_clf, unescape_percent
 from l7meter.schema import COLUMNS
@@ -35,6 +36,11 @@ def _time(convert: Callable[[pl.Series, str], pl.Series]) -> Reading:
     return Reading(("ts",), lambda text, zone: {"ts": convert(text, zone)})
 
 
+def _time_text(convert: Callable[[pl.Series, str], pl.Series]) -> Reading:
+    """A time in words; many lines have the same, which is worked out once."""
+    return _time(lambda text, zone: map_distinct(text, lambda each: convert(each, zone)))
+
+
 def _column(name: str) -> Reading:
     kinds: dict[str, Callable[[pl.Series], pl.Series]] = {
         "string": values.text,
@@ -54,9 +60,9 @@ READINGS: dict[str, Reading] = {
     "ts_epoch_us": _time(times.epoch(1)),
     "ts_epoch_ms": _time(times.epoch(1000)),
     "ts_epoch_s": _time(times.epoch(1_000_000)),
-    "ts": _time(times.any_time),
-    "ts_iso": _time(times.iso),
-    "ts_http_date": _time(times.http_date),
+    "ts": _time_text(times.any_time),
+    "ts_iso": _time_text(times.iso),
+    "ts_http_date": _time_text(times.http_date),
     "ts_clf": _time(times.clf),
     "ts_date": _one("ts_date", values.text),
     "ts_time": _one("ts_time", values.text),
@@ -107,7 +113,7 @@ def reading(name: str) -> Reading:
     Raises `KeyError` where there is none; `ts_strftime:FORMAT` takes its format from its name.
     """
     if name.startswith("ts_strftime:"):
-        return _time(times.strftime(name.partition(":")[2]))
+        return _time_text(times.strftime(name.partition(":")[2]))
     return READINGS[name]
 
 
