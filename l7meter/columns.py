@@ -18,16 +18,10 @@ def distinct(series: pl.Series) -> tuple[pl.Series, np.ndarray | None]:
     values = coded.unique()
     if values.len() <= 1:
         return values.cast(pl.String), None
-    # A null has no code: it takes the place behind the last one.
-    codes = values.to_physical().fill_null(2**32 - 1).to_numpy()
-    order = np.argsort(codes)
-    has_null = values.null_count() > 0
-    places = np.empty(int(codes.max()) + 1 if not has_null else int(_top(codes)) + 2, np.uint32)
-    places[codes[order][: len(codes) - has_null]] = order[: len(codes) - has_null]
-    if has_null:
-        places[-1] = order[-1]
-    rows = coded.to_physical().fill_null(len(places) - 1).to_numpy()
-    return values.cast(pl.String), places[rows]
+    codes = codes_of(values)
+    places = np.empty(int(codes.max()) + 1, np.uint32)
+    places[codes] = np.arange(len(codes), dtype=np.uint32)
+    return values.cast(pl.String), places[codes_of(coded)]
 
 
 def spread(concluded: pl.DataFrame, places: np.ndarray | None, height: int) -> pl.DataFrame:
@@ -52,6 +46,7 @@ def _coded(series: pl.Series) -> pl.Series:
     return series.cast(pl.Categorical(pl.Categories.random()))
 
 
-def _top(codes: np.ndarray) -> int:
-    real = codes[codes != 2**32 - 1]
-    return int(real.max()) if len(real) else -1
+def codes_of(coded: pl.Series) -> np.ndarray:
+    """The code of each row of a Categorical column, from 1; a null has none and is 0."""
+    codes: np.ndarray = coded.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+    return codes

@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 import polars as pl
 
+from l7meter.columns import codes_of
 from l7meter.schema import COLUMNS, CONCLUDED
 
 Conclude = Callable[[pl.Series], pl.DataFrame]
@@ -33,7 +34,7 @@ class Memo:
 
     def spread(self, column: pl.Series, conclude: Conclude) -> pl.DataFrame:
         """The conclusions about each row of a Categorical column; `conclude` sees new values only."""
-        codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1  # null is 0
+        codes = codes_of(column)
         name = column.name
         with self._lock:
             places = self._places.get(name, np.empty(0, np.int64))

@@ -19,11 +19,6 @@ _NAMED = {"b": 8, "n": 10, "r": 13, "t": 9, "v": 11, "f": 12}
 _ESCAPE = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|([bnrtvf])|(["\\/]))')
 
 
-def present(text: pl.Expr) -> pl.Expr:
-    """The text, null where it is a word for a missing value."""
-    return pl.when(text.is_in(MISSING)).then(None).otherwise(text)
-
-
 def unescape_clf(series: pl.Series) -> pl.Series:
     """Undo the escaping of nginx and Apache exactly once.
 

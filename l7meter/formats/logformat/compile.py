@@ -10,10 +10,6 @@ from l7meter.formats.logformat import apache, nginx
 from l7meter.formats.logformat.reader import LogFormatReader
 from l7meter.formats.logformat.template import Item, Var
 
-SHORT = {
-    "combined": nginx.COMBINED,
-}
-
 
 def compile_format(text: str) -> LogFormatReader:
     """A reader for an nginx `log_format` or an Apache `LogFormat` string.
