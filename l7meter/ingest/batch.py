@@ -28,9 +28,11 @@ class Batch:
 
     records: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
     rejects: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
+    blocks: int = 0  # taken, those of rejects alone included
 
     def add(self, source: int, records: pl.DataFrame, rejects: pl.DataFrame) -> None:
         """Take a block's records and rejects of the source with this ordinal."""
+        self.blocks += 1
         if records.height:
             self.records.append((source, records))
         if rejects.height:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from l7meter.errors import SourceError
-from l7meter.formats import Claim, Format, claims, parse, sample
+from l7meter.formats import Claim, Format, claims, detect, parse
 from l7meter.ingest.source import BLOCK, Said
 from l7meter.sources import Block, blocks, open_stream
 
@@ -40,9 +40,10 @@ def check(name: str, said: Said) -> Checked:
         first = next(cut, Block(b"", 1))
         if not first.data.strip():
             raise SourceError(f"{name}: {stream.problem or 'the source is empty'}")
-        made = [claim for claim in claims(sample(first), said.formats()) if claim.records]
-        format_ = made[0].format if made and made[0].share >= 0.5 else None
-        if said.formats() and made:
+        given = said.formats()
+        format_, made = detect(first, given)
+        made = [claim for claim in made if claim.records]
+        if given and made:
             format_ = made[0].format
         checked = Checked(name, stream.compression, format_, None, made)
         if format_:

@@ -177,7 +177,7 @@ class _Run:
 
     def _overflow(self, ordinal: int, identifier: Identifier) -> None:
         """Close the batch inside a long source, once its identity is known."""
-        if identifier.prefix_known and len(self._batch.records) * BLOCK >= BATCH:
+        if identifier.prefix_known and self._batch.blocks * BLOCK >= BATCH:
             self._ids[ordinal] = identifier.identity.source_id
             self._close()
 

@@ -38,3 +38,19 @@ def test_ingest_in_many_batches_equals_parse(
     assert_frame_equal(
         stored.drop("source_id"), parsed.drop("source_id"), check_row_order=True, check_dtypes=False
     )
+
+
+def test_a_long_source_of_rejects_alone_is_written_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "BLOCK", 8 << 10)
+    monkeypatch.setattr(run, "BLOCK", 8 << 10)
+    monkeypatch.setattr(run, "BATCH", 32 << 10)
+    monkeypatch.setattr("l7meter.sources.identity.PREFIX_BYTES", 16 << 10)
+    monkeypatch.setattr(stream, "CHUNK", 8 << 10)
+    log = tmp_path / "noise.log"
+    log.write_text("no line of any log\n" * 10_000)
+    with Store.create(tmp_path / "store") as store:
+        done = ingest([str(log)], store, source.Said(format="combined"))
+        assert len(store.files("rejects")) > 1
+    assert (done.total("lines"), done.total("rejects")) == (10_000, 10_000)
