@@ -61,11 +61,16 @@ class Store:
         root = Path(path).absolute()
         if _begun(root):
             raise StoreError(f"{root}: there is a store already; open it or name another place")
+        return cls._make(root)
+
+    @classmethod
+    def _make(cls, root: Path) -> Store:
+        """Make what is missing of a store; of several processes at once, all get the one store."""
         try:
             root.mkdir(parents=True, exist_ok=True)
             files = (p for p in root.rglob("*") if p.is_file())
             other = next((p for p in files if not p.name.startswith(CATALOG)), None)
-            if other:
+            if other and not _begun(root):
                 raise StoreError(
                     f"{root}: not a store and not empty ({other.relative_to(root)}); name a new or "
                     "empty directory"
@@ -83,8 +88,8 @@ class Store:
     @classmethod
     def open_or_create(cls, path: str | Path) -> Store:
         """Open the store at `path`, or make one where there is nothing yet."""
-        root = Path(path)
-        return cls.open(root) if _begun(root) else cls.create(root)
+        root = Path(path).absolute()
+        return cls.open(root) if _begun(root) else cls._make(root)
 
     def __enter__(self) -> Store:
         return self

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import store_worker
 from store_samples import frame, source
 
@@ -84,6 +85,20 @@ def test_store_made_by_two_processes_at_once_is_one_store(tmp_path: Path) -> Non
         thread.join()
     assert [store.snapshot() for store in made] == [1] * 6
     assert verify(made[0]) == []
+
+
+def test_store_made_by_another_after_we_looked_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = tmp_path / "store", []
+    Store.create(path).write("records", frame("early", 1))
+
+    def begun(root: Path) -> bool:
+        asked.append(root)
+        return len(asked) > 1
+
+    monkeypatch.setattr("l7meter.store.store._begun", begun)
+    assert Store.open_or_create(path).snapshot() == 1
 
 
 def test_killed_writers_lose_and_double_nothing(tmp_path: Path) -> None:
