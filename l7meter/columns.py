@@ -40,6 +40,28 @@ def map_distinct(series: pl.Series, change: Callable[[pl.Series], pl.Series]) ->
     return spread(changed, places, series.len()).to_series()
 
 
+def map_runs(series: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """The column with `change` applied to the first of each run of equal neighbours."""
+    fresh = series.ne_missing(series.shift(1))
+    if fresh.len():
+        fresh[0] = True
+    changed = change(series.filter(fresh)).alias(series.name)
+    return changed[fresh.cum_sum() - 1]
+
+
+def recode(coded: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """A Categorical column with `change` applied to its distinct texts, in the same categories."""
+    values = coded.unique()
+    before = values.cast(pl.String)
+    after = change(before.clone())  # `Series.scatter` changes it in place
+    if after.equals(before):
+        return coded
+    codes, dtype = codes_of(values), coded.dtype
+    table = pl.Series([None], dtype=pl.UInt32).new_from_index(0, int(codes.max()) + 1)
+    table = table.scatter(codes, after.cast(dtype).to_physical())
+    return table[codes_of(coded)].cat.to(dtype).alias(coded.name)
+
+
 def _coded(series: pl.Series) -> pl.Series:
     if isinstance(series.dtype, pl.Categorical):
         return series

@@ -7,15 +7,23 @@ from functools import partial
 
 import polars as pl
 
-from l7meter.columns import map_distinct
+from l7meter.columns import map_distinct, recode
 from l7meter.formats.contract import REJECTS, Format, Options, Parsed, Raw, Segment
 from l7meter.formats.lines import Lines
-from l7meter.formats.readings import rank, reading
+from l7meter.formats.readings import Reading, rank, reading
 from l7meter.formats.text import MISSING, UNESCAPE
 from l7meter.formats.times import iso
 from l7meter.formats.urls import absolute
 from l7meter.formats.values import address_maybe_port
 from l7meter.schema import COLUMNS
+
+Types = Callable[[str], pl.Categorical]
+
+
+def any_categories(_: str) -> pl.Categorical:
+    """Categories of its own for each column and block."""
+    return pl.Categorical(pl.Categories.random())
+
 
 NO_TIME = "line has no time that can be read"
 # `-` and nothing are values here: no octets (%b), closed (%X), not completed ($request_completion).
@@ -27,13 +35,18 @@ _SIZES = tuple(
 )
 
 
-def parse(format_: Format, segment: Segment, options: Options) -> Parsed:
-    """Records and rejects of one segment: every line is one of them or a named skip."""
+def parse(
+    format_: Format, segment: Segment, options: Options, types: Types = any_categories
+) -> Parsed:
+    """Records and rejects of one segment: every line is one of them or a named skip.
+
+    Text that recurs comes as Categorical of `types`.
+    """
     lines = Lines(segment.block)
     long = segment.block.long_lines
     if lines.count:
         raw = format_.reader.read(segment, lines)
-        records, unread = assemble(raw, format_, options)
+        records, unread = assemble(raw, format_, options, types)
     else:
         records, unread = pl.DataFrame({"source_line": pl.Series([], dtype=pl.Int64)}), None
         raw = Raw(records, records, {})
@@ -43,7 +56,9 @@ def parse(format_: Format, segment: Segment, options: Options) -> Parsed:
     return Parsed(records, rejects, raw.skipped, lines.count + len(long))
 
 
-def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame, pl.DataFrame]:
+def assemble(
+    raw: Raw, format_: Format, options: Options, types: Types = any_categories
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The said columns of the readings that hold, and `source_line`, `reason` of those that don't."""
     columns: dict[str, pl.Series] = {}
     wrong: dict[str, pl.Series] = {}
@@ -55,15 +70,17 @@ def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame,
         numeric = how.fills[0] in _NUMERIC  # neither escaped, nor mistaken for a missing value
         unescape = UNESCAPE[format_.escapes]
         if word in _FEW_VALUES:
-            text = map_distinct(text, partial(_plain, unescape))
-        elif not numeric:
-            text = unescape(text if word in _DASH_IS_SAID else _present(text))
-        made = how.convert(text, options.timezone)
+            coded = text.cast(types(how.fills[0]))
+            made = {how.fills[0]: recode(coded, partial(_plain, how, unescape, options.timezone))}
+        else:
+            if not numeric:
+                text = unescape(text if word in _DASH_IS_SAID else _present(text))
+            made = how.convert(text, options.timezone)
         for column, values in made.items():
             before = columns.get(column)
-            columns[column] = values if before is None else before.fill_null(values)
+            columns[column] = values if before is None else _filled(before, values)
         first = made[how.fills[0]]
-        if how.must and first.null_count() > text.null_count():
+        if how.must and word not in _FEW_VALUES and first.null_count() > text.null_count():
             unread = first.is_null() & text.is_not_null()
             if numeric:
                 unread &= ~text.is_in(MISSING)
@@ -72,8 +89,17 @@ def assemble(raw: Raw, format_: Format, options: Options) -> tuple[pl.DataFrame,
     return _checked(raw, _completed(columns, options), wrong)
 
 
-def _plain(unescape: Callable[[pl.Series], pl.Series], text: pl.Series) -> pl.Series:
-    return unescape(_present(text))
+def _filled(first: pl.Series, then: pl.Series) -> pl.Series:
+    """Of two readings of one column the first that has a value counts."""
+    if first.dtype != then.dtype:
+        first, then = first.cast(pl.String), then.cast(pl.String)
+    return first.fill_null(then)
+
+
+def _plain(
+    how: Reading, unescape: Callable[[pl.Series], pl.Series], zone: str, text: pl.Series
+) -> pl.Series:
+    return how.convert(unescape(_present(text)), zone)[how.fills[0]]
 
 
 def _present(text: pl.Series) -> pl.Series:
@@ -85,7 +111,7 @@ def _present(text: pl.Series) -> pl.Series:
 
 KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
 # Long text that recurs: looked at once a value, not once a row.
-_FEW_VALUES = ("user_agent_original", "referrer", "user_name", "forwarded_for", "content_type")
+_FEW_VALUES = ("client_address", "user_agent_original", "referrer", "user_name", "forwarded_for", "content_type")  # fmt: skip
 _NUMERIC = {name for name, column in COLUMNS.items() if column.type not in ("string", "bool")}
 _LONGEST = max(map(len, MISSING))
 
@@ -143,7 +169,7 @@ def _peer(columns: dict[str, pl.Series]) -> dict[str, pl.Series]:
 
 def _behind_hops(columns: dict[str, pl.Series], hops: int) -> dict[str, pl.Series]:
     """The client that the trusted hops vouch for: so many entries from the end of the list."""
-    entries = columns["forwarded_for"].str.split(",")
+    entries = columns["forwarded_for"].cast(pl.String).str.split(",")
     place = entries.list.len().cast(pl.Int64) - hops
     place = place.set(place < 0, 0)
     entry = entries.list.get(place, null_on_oob=True).str.strip_chars()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from l7meter.columns import map_distinct
+from l7meter.columns import map_distinct, map_runs
 from l7meter.formats import times, urls, values
 from l7meter.formats.text import unescape_clf, unescape_percent
 from l7meter.schema import COLUMNS
@@ -34,6 +34,11 @@ def _one(column: str, convert: Callable[[pl.Series], pl.Series], *, must: bool =
 
 def _time(convert: Callable[[pl.Series, str], pl.Series]) -> Reading:
     return Reading(("ts",), lambda text, zone: {"ts": convert(text, zone)})
+
+
+def _time_runs(convert: Callable[[pl.Series, str], pl.Series]) -> Reading:
+    """A time to the second; the lines of one second stand together, and are worked out once."""
+    return _time(lambda text, zone: map_runs(text, lambda each: convert(each, zone)))
 
 
 def _time_text(convert: Callable[[pl.Series, str], pl.Series]) -> Reading:
@@ -63,7 +68,7 @@ READINGS: dict[str, Reading] = {
     "ts": _time_text(times.any_time),
     "ts_iso": _time_text(times.iso),
     "ts_http_date": _time_text(times.http_date),
-    "ts_clf": _time(times.clf),
+    "ts_clf": _time_runs(times.clf),
     "ts_date": _one("ts_date", values.text),
     "ts_time": _one("ts_time", values.text),
     "duration_ns": _one("duration", values.number(1e-9)),

@@ -17,12 +17,16 @@ class Coding:
 
     def __init__(self) -> None:
         self.memo = Memo()
-        self._categories = {name: pl.Categories.random() for name in TEXT}
+        self._types = {name: pl.Categorical(pl.Categories.random()) for name in TEXT}
+
+    def type(self, column: str) -> pl.Categorical:
+        """The type of a text column."""
+        return self._types[column]
 
     def code(self, records: pl.DataFrame) -> pl.DataFrame:
         """The records, their strings as Categorical; may be called from several threads."""
         return records.with_columns(
-            pl.col(name).cast(pl.Categorical(self._categories[name]))
+            pl.col(name).cast(self._types[name])
             for name in records.columns
             if records.schema[name] == pl.String
         )
@@ -30,7 +34,7 @@ class Coding:
     def made(self, records: pl.DataFrame) -> bool:
         """Whether the records have these codes."""
         return all(
-            records.schema[name] == pl.Categorical(self._categories[name])
+            records.schema[name] == self._types[name]
             for name in TEXT
             if isinstance(records.schema.get(name), pl.Categorical)
         )

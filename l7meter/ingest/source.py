@@ -95,8 +95,10 @@ class Reading:
             yield pending.popleft().result()
 
     def _parse(self, segment: Segment, coding: Coding | None) -> Parsed:
-        parsed = parse(self.format, segment, self.options)
-        return parsed._replace(records=coding.code(parsed.records)) if coding else parsed
+        if coding is None:
+            return parse(self.format, segment, self.options)
+        parsed = parse(self.format, segment, self.options, coding.type)
+        return parsed._replace(records=coding.code(parsed.records))
 
     def _parquet(self, reader: ParquetReader) -> Iterator[Parsed]:
         for _ in self._blocks:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from l7meter.columns import map_distinct
+from l7meter.columns import map_distinct, map_runs
 from l7meter.formats.lines import Lines
 from l7meter.formats.logformat.match import expression, match
 from l7meter.formats.logformat.template import Item, Lit, Var, sections
@@ -90,8 +90,9 @@ def _by_width(text: pl.Series, items: list[Item]) -> tuple[list[pl.Series], np.n
     assert isinstance(ending, Lit)
     behind = len(ending.text)
     value = text.str.slice(-behind - variable.width, variable.width)
-    fits = (value.str.len_chars() == variable.width) & text.str.ends_with(ending.text)
-    fits &= ~value.str.contains(r"[\[\]]")
+    width = variable.width
+    fits = map_runs(value, lambda each: (each.str.len_chars() == width) & ~each.str.contains(r"[\[\]]"))  # fmt: skip
+    fits &= text.str.ends_with(ending.text)
     before, fit = _section(text.str.head(-behind - variable.width), items[:-2])
     return [*before, value], fits.to_numpy() & fit
 
