@@ -26,8 +26,9 @@ docs: $(READY)  ## regenerate the pages that are made from the code
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-samples: $(READY)  ## make sample_logs/ anew; needs root and Debian's servers
+samples: $(READY)  ## make sample_logs/ and sample_pcaps/ anew; needs root and Debian's servers
 	$(BIN)/python scripts/make_samples.py
+	$(BIN)/python sample_pcaps/make.py
 
 $(READY): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -18,6 +18,7 @@ from l7meter.cli.app import app
 from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
 from l7meter.formats.readings import READINGS
+from l7meter.ingest.capture import CAPTURES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -86,7 +87,7 @@ def formats_page() -> str:
     rows = [
         f"| `{each.name}` | [{_cell(each.title)}]({each.specification}) | {_cell(each.size)} "
         f"| {_cell(each.moment)} | {'by content' if each.detect else '`--format`'} |"
-        for each in shipped().values()
+        for each in (shipped() | CAPTURES).values()
     ]
     notes = [
         f"- `{name}`: {' '.join(filter(None, (_also(table), table.get('note'))))}"
@@ -100,9 +101,10 @@ def formats_page() -> str:
     lines = [
         "# Formats",
         "",
-        "A format is one file of `l7meter/formats/shipped/`. *Size* says what its octets count:",
-        "message (start line, fields and content), content (fields left out) or declared (the",
-        "Content-Length announced). *Moment* says when in the exchange it takes the time.",
+        "A format of logs is one file of `l7meter/formats/shipped/`. *Size* says what its octets count:",
+        "message (start line, fields and content), content (fields left out), declared (the",
+        "Content-Length announced) or wire (whole IP packets). *Moment* says when in the exchange it",
+        "takes the time.",
         "",
         "| format | written by | size | moment | recognised |",
         "|---|---|---|---|---|",

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from captures.making import write_page
 from samples import (
     capture,
     clients,
@@ -89,7 +90,7 @@ def main() -> None:
     shutil.rmtree(args.logs, ignore_errors=True)
     shutil.copytree(out, args.logs)
     if captures:
-        readme.pcaps(args.pcaps, captures)
+        write_page(args.pcaps)
         guard.refuse(args.pcaps, guard.PCAPS_LIMIT)
     failed = [f"{s.kind} ({s.exit_code})" for s in client.sessions if s.exit_code]
     step(f"{sum(len(found) for found in logs.values()):,} lines")

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from l7meter.ingest import Checked
+    from l7meter.ingest.checking import Captured
 
 EXAMPLES = examples(
     "l7meter check access.log",
     "l7meter check --log-format /etc/apache2/apache2.conf:combined access.log",
+    "l7meter check capture.pcapng",
 )
+# https://www.tcpdump.org/linktypes.html
+LINKS = {0: "BSD loopback", 1: "Ethernet", 9: "PPP", 12: "raw IP", 101: "raw IP", 108: "OpenBSD loopback", 113: "Linux cooked", 228: "raw IPv4", 229: "raw IPv6", 276: "Linux cooked v2"}  # fmt: skip
 
 
 def check(
@@ -37,7 +41,10 @@ def check(
     trusted_hops: HopsOption = 0,
     timezone: ZoneOption = "UTC",
 ) -> None:
-    """Say what a source is: its format and why, what its size means, the first lines that fail."""
+    """Say what a source is: its format and why, what its size means, the first lines that fail.
+
+    Of a packet capture: its packets and connections, what was skipped and why.
+    """
     from l7meter.ingest import check as run
 
     found = run(source, said(format_, log_format, map_, trusted_hops, timezone))
@@ -68,12 +75,32 @@ def _claimed(found: Checked, out: Console) -> None:
     out.print(f"  size     {format_.size}", highlight=False)
     out.print(f"  moment   {format_.moment}", highlight=False)
     out.print(f"  source   {found.compression if found.compression != 'none' else 'not compressed'}", highlight=False)  # fmt: skip
-    skipped = "".join(f", {count:,} skipped ({reason})" for reason, count in found.skipped.items())
-    out.print(f"  lines    {found.lines:,} in the first blocks: {found.records:,} records, {found.rejects.height:,} rejects{skipped}", highlight=False)  # fmt: skip
+    if found.captured:
+        _packets(found.captured, out)
+    else:
+        skipped = "".join(
+            f", {count:,} skipped ({reason})" for reason, count in found.skipped.items()
+        )
+        out.print(f"  lines    {found.lines:,} in the first blocks: {found.records:,} records, {found.rejects.height:,} rejects{skipped}", highlight=False)  # fmt: skip
     if found.problem:
         out.print(f"  [red]broken[/]   {found.problem}", highlight=False)
     if format_.specification.startswith("https://"):
         out.print(f"  see      {literal(format_.specification)}", highlight=False)
+
+
+def _packets(found: Captured, out: Console) -> None:
+    from l7meter.cli.summary import captured
+
+    if not found.whole:
+        out.print("  part     the first 64 MiB; connections that go on beyond are cut there")
+    links = ", ".join(LINKS.get(link, f"number {link}") for link in found.links)
+    out.print(f"  links    {links or 'no packet tells'}", highlight=False)
+    for name, line in zip(("read", "octets", ""), captured(found.sums), strict=False):
+        out.print(f"  {name:8} {line}", highlight=False)
+    if found.sums.bad_checksums:
+        out.print(f"  notice   {found.sums.bad_checksums:,} packets with a wrong checksum, kept: offload to the network card makes them", highlight=False)  # fmt: skip
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
+    out.print(f"  records  {kinds or 'none'}", highlight=False)
 
 
 def _failing(found: Checked, out: Console) -> None:

@@ -11,8 +11,10 @@ import typer
 
 from l7meter.cli.options import (
     DEFAULT_STORE,
+    EngineOption,
     FormatOption,
     HopsOption,
+    KeysOption,
     LogFormatOption,
     MapOption,
     RegistryOption,
@@ -31,6 +33,8 @@ EXAMPLES = examples(
     "l7meter ingest 'logs/2026-10-*.gz' --format debian-combined --store /srv/meter",
     "l7meter ingest --log-format /etc/nginx/nginx.conf:main access.log",
     "l7meter ingest --map time=ts --map client_ip=client_address --map bytes=response_size events.jsonl",
+    "l7meter ingest --store /srv/meter captures/*.pcap.zst",
+    "l7meter ingest --tls-keys keys.log session.pcapng",
     "zcat old.gz | l7meter ingest - --output json",
 )
 REJECTED, UNREADABLE = 4, 3
@@ -45,10 +49,12 @@ def ingest(
     trusted_hops: HopsOption = 0,
     timezone: ZoneOption = "UTC",
     registry: RegistryOption = None,
+    engine: EngineOption = None,
+    tls_keys: KeysOption = None,
     max_reject_share: Annotated[float, typer.Option("--max-reject-share", min=0, max=1, help="Exit with 4 if a larger share of the lines is rejected.")] = 0.05,
     output: Annotated[str, typer.Option("--output", "-o", help="table, or json for one object on standard output.")] = "table",
 ) -> None:  # fmt: skip
-    """Read access logs into a store, each once; print what was read and who used the bandwidth.
+    """Read access logs and packet captures into a store, each once; print what was read and who used the bandwidth.
 
     A source that the store has is left alone, under whatever name it comes. Lines that are no
     records are kept with their reason in the table `rejects`.
@@ -61,7 +67,7 @@ def ingest(
 
     if output not in ("table", "json"):
         raise UsageError(f"--output {output}: ingest gives table or json")
-    what = said(format_, log_format, map_, trusted_hops, timezone)
+    what = said(format_, log_format, map_, trusted_hops, timezone, engine, tls_keys)
     names, missing = discover(sources)
     with Store.open_or_create(store) as opened, progress(len(names)) as report:
         done = run(names, opened, what, registry=registry, progress=report)
@@ -74,7 +80,7 @@ def ingest(
     for source in done.sources:
         if source.problem:
             print(visible(f"l7meter: {source.name}: {source.problem}"), file=sys.stderr)
-    lines = done.total("lines")
+    lines = sum(source.lines for source in done.logs)
     if done.failed:
         raise typer.Exit(UNREADABLE)
     if lines and done.total("rejects") > max_reject_share * lines:
@@ -83,7 +89,7 @@ def ingest(
 
 
 def _missing(name: str, problem: str):  # type: ignore[no-untyped-def]
-    from l7meter.ingest.run import Source
+    from l7meter.ingest.outcome import Source
 
     return Source(name, status="failed", problem=problem)
 

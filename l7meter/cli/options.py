@@ -44,6 +44,12 @@ HopsOption = Annotated[
 ZoneOption = Annotated[
     str, typer.Option("--timezone", metavar="ZONE", help="Zone of times that are logged without one.")
 ]  # fmt: skip
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", metavar="ENGINE", help="What reads packet captures: columnar (the default) or exact, which takes one packet after the other: slower, the same records. tshark opens TLS with the secrets that a pcapng holds.")
+]  # fmt: skip
+KeysOption = Annotated[
+    Path | None, typer.Option("--tls-keys", metavar="FILE", help="Key log (SSLKEYLOGFILE) that opens TLS and QUIC in packet captures; needs tshark and the extra l7meter[tshark].")
+]  # fmt: skip
 RegistryOption = Annotated[
     str | None, typer.Option("--registry", metavar="ECOSYSTEM", help="What the sources are logs of (pypi, npm, maven, gem, cargo, deb), where host and path do not tell.")
 ]  # fmt: skip
@@ -56,7 +62,15 @@ def examples(*lines: str) -> str:
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
 
 
-def said(format_: str | None, log_format: str | None, map_: list[str] | None, hops: int, zone: str):  # type: ignore[no-untyped-def]  # fmt: skip
+def said(  # type: ignore[no-untyped-def]
+    format_: str | None,
+    log_format: str | None,
+    map_: list[str] | None,
+    hops: int,
+    zone: str,
+    engine: str | None = None,
+    keys: Path | None = None,
+):
     """What the operator says of the sources.
 
     Raises `UsageError` where it contradicts itself or names nothing.
@@ -70,6 +84,6 @@ def said(format_: str | None, log_format: str | None, map_: list[str] | None, ho
         raise UsageError(f"{' and '.join(given)} contradict each other: give one of them")
     if not is_zone(zone):
         raise UsageError(f"--timezone {zone}: no such zone; give one like Europe/Paris")
-    made = Said(format_, log_format, tuple(map_ or ()), Options(hops, zone))
+    made = Said(format_, log_format, tuple(map_ or ()), Options(hops, zone), engine, keys)
     made.formats()
     return made

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from l7meter.cli.options import (
+    EngineOption,
     FormatOption,
     HopsOption,
+    KeysOption,
     LogFormatOption,
     MapOption,
     Output,
@@ -23,11 +25,13 @@ from l7meter.cli.printing import row_writer
 
 if TYPE_CHECKING:
     from l7meter.formats import Parsed
+    from l7meter.ingest import Reading
 
 EXAMPLES = examples(
     "l7meter parse access.log.gz -o jsonl | head -1",
     "tail -n 1000 access.log | l7meter parse - -o table",
     "l7meter parse --log-format '$remote_addr [$time_local] \"$request\" $status $bytes_sent' a.log -o csv",
+    "l7meter parse capture.pcap --engine exact",
 )
 
 
@@ -39,16 +43,19 @@ def parse(
     trusted_hops: HopsOption = 0,
     timezone: ZoneOption = "UTC",
     registry: RegistryOption = None,
+    engine: EngineOption = None,
+    tls_keys: KeysOption = None,
     output: OutputOption = Output.jsonl,
 ) -> None:
     """Print the records of one source, said and concluded, in its own order; touch no store.
 
     JSON lines leave out what is null; timestamps are ISO 8601 in UTC. Rejected lines are counted on
-    standard error.
+    standard error, which also tells where a source broke.
     """
     from l7meter.ingest import parse as frames
     from l7meter.reports.cells import visible
 
+    readings: list[Reading] = []
     rejected = lines = 0
 
     def count(parsed: Parsed) -> None:
@@ -56,10 +63,15 @@ def parse(
         rejected += parsed.rejects.height
         lines += parsed.lines
 
-    what = said(format_, log_format, map_, trusted_hops, timezone)
+    what = said(format_, log_format, map_, trusted_hops, timezone, engine, tls_keys)
     with row_writer(output) as write:
-        for frame in frames(source, what, registry=registry, rejected=count):
+        for frame in frames(
+            source, what, registry=registry, rejected=count, opened=readings.append
+        ):
             write(frame)
+    for reading in readings:
+        if reading.problem:
+            print(visible(f"l7meter: {source}: {reading.problem}"), file=sys.stderr)
     if rejected:
         print(visible(f"l7meter: {source}: {rejected:,} of {lines:,} lines rejected: 'l7meter check {source}' says why"), file=sys.stderr)  # fmt: skip
 

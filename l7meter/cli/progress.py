@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from l7meter.cli.printing import literal
 
 if TYPE_CHECKING:
-    from l7meter.ingest.run import Source
+    from l7meter.ingest.outcome import Source
 
 SECONDS = 10.0  # between two lines where there is no terminal
 

@@ -17,10 +17,11 @@ def formats(output: OutputOption = Output.table) -> None:
     import polars as pl
 
     from l7meter.formats import shipped
+    from l7meter.ingest.capture import CAPTURES
 
     rows = [
         (each.name, each.title, each.size, each.moment, "by content" if each.detect else "--format")
-        for each in shipped().values()
+        for each in (shipped() | CAPTURES).values()
     ]
     names = ["format", "title", "size", "moment", "recognised"]
     print_rows(pl.DataFrame(rows, schema=names, orient="row"), output, wrapped=True)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from l7meter.captures import Sums
     from l7meter.ingest import Ingested
 
 
 def summary(done: Ingested) -> Iterator[str]:
-    """Lines for a person: sources, lines and where they went, octets by what they measure."""
+    """Lines for a person: sources, what was in them and where it went, octets by what they measure."""
     from l7meter.reports.units import bytes_text
 
     known = sum(source.status == "known" for source in done.sources)
-    rate = done.total("lines") / max(done.seconds, 0.001)
     parts = [_count(len(done.ingested), "source")]
     if known:
         parts.append(f"{known:,} known already and left alone")
@@ -25,11 +25,10 @@ def summary(done: Ingested) -> Iterator[str]:
     if not done.ingested:
         return
     formats = Counter(source.format for source in done.ingested)
-    yield (
-        f"{_count(done.total('lines'), 'line')} ({bytes_text(done.total('bytes_read'))}, {rate:,.0f}/s) = "
-        f"{_count(done.total('records'), 'record')} + {_count(done.total('rejects'), 'reject')} + "
-        f"{done.total('skipped'):,} skipped"
-    )
+    if done.logs:
+        yield _lines(done)
+    if done.captures:
+        yield from captured(done.captures)
     yield "Formats: " + ", ".join(f"{name} ({count:,})" for name, count in formats.most_common())
     measured = ", ".join(f"{bytes_text(octets)} of {basis}" for basis, octets in done.server_bytes_by_basis.items())  # fmt: skip
     if done.unmeasured_records:
@@ -40,6 +39,41 @@ def summary(done: Ingested) -> Iterator[str]:
         reasons.update(source.rejects_by_reason)
     if reasons:
         yield "Rejects: " + ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(4))  # fmt: skip
+
+
+def _lines(done: Ingested) -> str:
+    from l7meter.reports.units import bytes_text
+
+    def total(count: str) -> int:
+        return sum(getattr(source, count) for source in done.logs)
+
+    rate = total("lines") / max(done.seconds, 0.001)
+    return (
+        f"{_count(total('lines'), 'line')} ({bytes_text(total('bytes_read'))}, {rate:,.0f}/s) = "
+        f"{_count(total('records'), 'record')} + {_count(total('rejects'), 'reject')} + "
+        f"{total('skipped'):,} skipped"
+    )
+
+
+def captured(sums: Sums) -> Iterator[str]:
+    """Lines for a person: a capture's packets, its connections, and where the octets went."""
+    from l7meter.reports.units import bytes_text, percent_text
+
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in sums.skipped.most_common(4))
+    yield (
+        f"{_count(sums.packets, 'packet')} = {sums.carried:,} of {_count(sums.connections, 'connection')} "
+        f"+ {sums.skipped.total():,} skipped{f': {reasons}' if reasons else ''}"
+    )
+    if sums.connections:
+        share = percent_text(sums.exact_connections / sums.connections)
+        yield (
+            f"{bytes_text(sums.payload_bytes)} captured = {bytes_text(sums.message_bytes)} of messages "
+            f"+ {bytes_text(sums.tunnel_bytes)} of tunnels + {bytes_text(sums.remainder_bytes)} of neither; "
+            f"{bytes_text(sums.missing_bytes)} lost in capture; {share} of connections on the exact path"
+        )
+    if sums.limits:
+        hit = ", ".join(f"{name} ({count:,})" for name, count in sums.limits.most_common())
+        yield f"[bold red]Limits that were hit[/]: {hit}"
 
 
 def _count(number: int, noun: str) -> str:

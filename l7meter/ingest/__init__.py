@@ -1,8 +1,9 @@
 """One source after another: read, concluded, and into the store."""
 
 from l7meter.ingest.checking import Checked, check
+from l7meter.ingest.outcome import Ingested, Source
 from l7meter.ingest.parsing import parse
-from l7meter.ingest.run import Ingested, ingest
+from l7meter.ingest.run import ingest
 from l7meter.ingest.source import Reading, Said, open_source
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Ingested",
     "Reading",
     "Said",
+    "Source",
     "check",
     "ingest",
     "open_source",

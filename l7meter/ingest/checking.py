@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
+from l7meter.captures import Capture, Sums, is_capture
+from l7meter.captures.containers import Container
 from l7meter.errors import SourceError
 from l7meter.formats import Claim, Format, claims, detect, parse
-from l7meter.ingest.source import BLOCK, Said
-from l7meter.sources import Block, blocks, open_stream
+from l7meter.ingest.capture import CAPTURES
+from l7meter.ingest.source import BLOCK, Said, started
+from l7meter.sources import Block, Stream, blocks, open_stream
 
 FAILING = 5
+PART = 64 << 20  # octets of a capture that are looked at
+
+
+@dataclass
+class Captured:
+    """What was found of a capture: where its octets went, its link types, its records by kind."""
+
+    sums: Sums
+    links: list[int]  # https://www.tcpdump.org/linktypes.html
+    kinds: dict[str, int]
+    whole: bool  # False: only the first 64 MiB were read
 
 
 @dataclass
@@ -28,15 +45,19 @@ class Checked:
     skipped: dict[str, int] = field(default_factory=dict)
     rejects: pl.DataFrame = field(default_factory=pl.DataFrame)
     nearest: list[str | None] = field(default_factory=list)
+    captured: Captured | None = None
 
 
 def check(name: str, said: Said) -> Checked:
-    """Read the first blocks of a source with every format.
+    """Read the first blocks of a source with every format, or the first 64 MiB of a capture.
 
     Raises `SourceError` where it cannot be read at all.
     """
     with open_stream(name) as stream:
-        cut = blocks(stream, BLOCK)
+        start, pieces = started(stream)
+        if kind := is_capture(start):
+            return _capture(stream, CAPTURES[kind], pieces)
+        cut = blocks(pieces, BLOCK)
         first = next(cut, Block(b"", 1))
         if not first.data.strip():
             raise SourceError(f"{name}: {stream.problem or 'the source is empty'}")
@@ -49,6 +70,26 @@ def check(name: str, said: Said) -> Checked:
         if format_:
             _read(checked, format_, first, said)
         checked.problem = stream.problem
+    return checked
+
+
+def _capture(stream: Stream, format_: Format, pieces: Iterator[bytes]) -> Checked:
+    held: list[bytes] = []
+    while sum(map(len, held)) < PART and (piece := next(pieces, None)) is not None:
+        held.append(piece)
+    whole = next(pieces, None) is None
+    capture = Capture(held)
+    kinds = Counter[str]()
+    for frame in capture.frames():
+        kinds.update(dict(frame["exchange_kind"].cast(pl.String).value_counts().iter_rows()))
+    broken = (stream.problem, capture.problem if whole else None)
+    checked = Checked(
+        stream.name, stream.compression, format_, "; ".join(filter(None, broken)) or None
+    )
+    checked.lines, checked.records = capture.sums.packets, kinds.total()
+    checked.skipped = dict(capture.sums.skipped.most_common())
+    links = {int(each) for window in Container(held).windows() for each in np.unique(window.link)}
+    checked.captured = Captured(capture.sums, sorted(links), dict(kinds.most_common()), whole)
     return checked
 
 

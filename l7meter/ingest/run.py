@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -16,78 +16,17 @@ from l7meter import __version__
 from l7meter.attribution import Attribution
 from l7meter.errors import SourceError
 from l7meter.ingest.batch import Batch, Written
+from l7meter.ingest.capture import accounted
 from l7meter.ingest.coding import Coder
 from l7meter.ingest.known import Known
+from l7meter.ingest.outcome import Ingested, Source
 from l7meter.ingest.source import BLOCK, Said, open_source, workers
 from l7meter.sources import Identifier, Identity
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
 
 BATCH = 80 << 20  # octets of content to a data file: some 300,000 lines
-Progress = Callable[["Source"], None]
-
-
-@dataclass
-class Source:
-    """What became of one source. `status`: `ingested`, `known`, `failed`."""
-
-    name: str
-    status: str = "ingested"
-    format: str | None = None
-    problem: str | None = None
-    lines: int = 0
-    records: int = 0
-    rejects: int = 0
-    skipped: int = 0
-    bytes_read: int = 0
-    size: int | None = None
-    source_id: str | None = None
-    rejects_by_reason: Counter[str] = field(default_factory=Counter)
-    skipped_by_reason: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class Ingested:
-    """What an ingest did: its sources one by one, and their sums."""
-
-    sources: list[Source] = field(default_factory=list)
-    server_bytes_by_basis: Counter[str] = field(default_factory=Counter)
-    unmeasured_records: int = 0
-    seconds: float = 0.0
-    snapshot: int | None = None
-
-    def total(self, count: str) -> int:
-        """The sum of a count (`lines`, `records`, ...) over the sources that were ingested."""
-        return sum(getattr(source, count) for source in self.ingested)
-
-    @property
-    def ingested(self) -> list[Source]:
-        """The sources that this run put into the store."""
-        return [source for source in self.sources if source.status == "ingested"]
-
-    @property
-    def failed(self) -> list[Source]:
-        """The sources that could not be read."""
-        return [source for source in self.sources if source.status == "failed"]
-
-    def as_dict(self) -> dict[str, Any]:
-        """One object for machines; the names are part of the interface."""
-        reasons: Counter[str] = Counter()
-        for source in self.ingested:
-            reasons.update(source.rejects_by_reason)
-        counts = ("lines", "records", "rejects", "skipped", "bytes_read")
-        return {
-            "sources": len(self.ingested),
-            **{count: self.total(count) for count in counts},
-            "seconds": round(self.seconds, 3),
-            "rejects_by_reason": dict(reasons.most_common()),
-            "server_bytes_by_basis": dict(self.server_bytes_by_basis),
-            "unmeasured_records": self.unmeasured_records,
-            "known_sources": sum(source.status == "known" for source in self.sources),
-            "failed_sources": len(self.failed),
-            "snapshot": self.snapshot,
-            "files": [_plain(source) for source in self.sources],
-        }
+Progress = Callable[[Source], None]
 
 
 def ingest(
@@ -168,7 +107,8 @@ class _Run:
             source.skipped = source.skipped_by_reason.total()
             source.skipped_by_reason += Counter()  # drops zeros
             source.bytes_read = stream.bytes_read
-            source.problem = stream.problem
+            source.problem = reading.problem
+            source.capture = reading.capture.sums if reading.capture else None
             identity = stream.identifier.identity
         self._ids[ordinal] = source.source_id = identity.source_id
         self._content += identity.content_bytes
@@ -226,6 +166,7 @@ def _row(source: Source, size: str, identity: Identity) -> SourceRow:
         rejects_by_reason=dict(source.rejects_by_reason),
         problem=source.problem,
         l7meter_version=__version__,
+        **(accounted(source.capture) if source.capture else {}),
         **identity._asdict(),
     )
 
@@ -253,8 +194,3 @@ def _summed(row: SourceRow, sums: pl.DataFrame, attribution_id: str) -> SourceRo
 
 def _reasons(rejects: pl.DataFrame) -> dict[str, int]:
     return dict(rejects["reason"].value_counts().iter_rows())
-
-
-def _plain(source: Source) -> dict[str, Any]:
-    # not asdict: it makes a Counter of a Counter's items (https://github.com/python/cpython/issues/84110)
-    return {name: value for name, value in vars(source).items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +14,8 @@ from queue import Queue
 from threading import Thread
 from typing import TypeVar
 
-from l7meter.errors import SourceError
+from l7meter.captures import Capture, Keyed, is_capture
+from l7meter.errors import SourceError, UsageError
 from l7meter.formats import (
     REJECTS,
     Claim,
@@ -32,16 +33,14 @@ from l7meter.formats import (
     parse,
     shipped,
 )
+from l7meter.ingest import capture
 from l7meter.ingest.coding import Coder, Coding
 from l7meter.sources import Block, Stream, blocks, open_stream
+from l7meter.sources.identity import HEAD_BYTES
 
 BLOCK = 16 << 20
 AHEAD = 1  # blocks read before they are asked for
 
-_CAPTURES = {
-    b"\xd4\xc3\xb2\xa1": "pcap", b"\xa1\xb2\xc3\xd4": "pcap", b"\x4d\x3c\xb2\xa1": "pcap",
-    b"\xa1\xb2\x3c\x4d": "pcap", b"\x0a\x0d\x0d\x0a": "pcapng",
-}  # fmt: skip
 Item = TypeVar("Item")
 
 
@@ -53,14 +52,20 @@ class Said:
     log_format: str | None = None
     map: tuple[str, ...] = ()
     options: Options = field(default_factory=Options)
+    engine: str | None = None  # that reads captures; None for the columnar one
+    tls_keys: Path | None = None  # key log that opens TLS and QUIC in captures
 
     def formats(self) -> list[Format] | None:
         """The formats to choose from; None for all that are shipped.
 
-        Raises `UsageError` where what was given is no format.
+        Raises `UsageError` where what was given is no format, or no engine.
         """
+        if self.engine not in (None, *capture.ENGINES):
+            raise UsageError(f"--engine {self.engine}: there are {', '.join(capture.ENGINES)}")
+        if self.tls_keys and not self.tls_keys.is_file():
+            raise UsageError(f"--tls-keys {self.tls_keys}: no such file; name a key log")
         if self.format:
-            return [by_name(self.format)]
+            return [capture.CAPTURES.get(self.format) or by_name(self.format)]
         if self.log_format:
             return from_log_format(self.log_format)
         if len(self.map) == 1 and "=" not in self.map[0]:
@@ -76,9 +81,19 @@ class Reading:
         self.format = format_
         self.options = options
         self.coder: Coder | None = None  # codes the text of the records, if there is one
+        self.capture: Capture | Keyed | None = None  # where the source is one
         self._blocks = first
 
+    @property
+    def problem(self) -> str | None:
+        """Where the source broke, once it is read; None if it did not."""
+        broken = (self.stream.problem, self.capture.problem if self.capture else None)
+        return "; ".join(filter(None, broken)) or None
+
     def __iter__(self) -> Iterator[Parsed]:
+        if self.capture:
+            yield from capture.read(self.capture, self.coder)
+            return
         if isinstance(self.format.reader, ParquetReader):
             yield from self._parquet(self.format.reader)
             return
@@ -118,19 +133,30 @@ def open_source(name: str, said: Said, marks: Collection[int] = ()) -> Reading:
     """
     formats = said.formats()
     stream = open_stream(name, marks)
-    if stream.start[:4] in _CAPTURES:
-        raise SourceError(
-            f"{name}: a packet capture ({_CAPTURES[stream.start[:4]]}); this version reads access "
-            "logs only"
-        )
     if stream.start.startswith(b"PAR1"):
         return _open_parquet(stream, said, formats)
-    cut = blocks(stream, BLOCK)
+    start, pieces = started(stream)
+    if kind := is_capture(start):
+        reading = Reading(stream, capture.CAPTURES[kind], said.options, iter(()))
+        reading.capture = capture.opened(_ahead(pieces), name, said.engine, said.tls_keys)
+        return reading
+    if formats and formats[0].family == "capture":
+        raise SourceError(f"{name}: not a packet capture")
+    cut = blocks(pieces, BLOCK)
     first = next(cut, Block(b"", 1))
     format_, made = _told(first, formats)
     if format_ is None:
         raise SourceError(f"{name}: {_unclaimed(first, made, stream.problem)}")
     return Reading(stream, format_, said.options, chain([first], cut))
+
+
+def started(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first octets, enough for the identity of the head, and all pieces."""
+    rest = iter(pieces)
+    held: list[bytes] = []
+    while sum(map(len, held)) < HEAD_BYTES and (piece := next(rest, None)) is not None:
+        held.append(piece)
+    return b"".join(held)[:HEAD_BYTES], chain(held, rest)
 
 
 def _told(first: Block, formats: list[Format] | None) -> tuple[Format | None, list[Claim]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from types import UnionType
@@ -38,15 +38,30 @@ class SourceRow:
     content_bytes: Annotated[int | None, "Octets after decompression."] = None
     bytes_read: Annotated[int | None, "Octets read, as stored."] = None
     lines: Annotated[int, "Lines (captures: packets) read."] = 0
-    records: Annotated[int, "Lines that became a record."] = 0
+    records: Annotated[int, "Lines that became a record; captures: records of its packets."] = 0
     rejects: Annotated[int, "Lines rejected with a reason."] = 0
-    skipped: Annotated[int, "Lines skipped by name: comments, header lines."] = 0
-    skipped_by_reason: Annotated[dict[str, int], "Skipped lines by reason."] = field(
+    skipped: Annotated[int, "Lines (packets) skipped by name: comments, header lines."] = 0
+    skipped_by_reason: Annotated[dict[str, int], "Skipped lines (packets) by reason."] = field(
         default_factory=dict
     )
     rejects_by_reason: Annotated[dict[str, int], "Rejected lines by reason."] = field(
         default_factory=dict
     )
+    packets_carried: Annotated[
+        int | None, "Captures: packets whose octets are in records; null for logs."
+    ] = None
+    connections: Annotated[int | None, "Captures: connections."] = None
+    exact_connections: Annotated[int | None, "Connections that took the exact path."] = None
+    payload_bytes: Annotated[int | None, "Captures: distinct TCP and UDP payload octets seen."] = (
+        None
+    )
+    message_bytes: Annotated[int | None, "Those of requests and responses."] = None
+    tunnel_bytes: Annotated[int | None, "Those of what cannot be opened: TLS, QUIC, tunnels."] = (
+        None
+    )
+    remainder_bytes: Annotated[int | None, "Those that are neither."] = None
+    wire_bytes: Annotated[int | None, "Octets of all IP packets of the connections."] = None
+    missing_bytes: Annotated[int | None, "Captures: octets that were sent but not captured."] = None
     first_ts: Annotated[datetime | None, "Earliest `ts` of its records."] = None
     last_ts: Annotated[datetime | None, "Latest `ts` of its records."] = None
     server_bytes_wire: Annotated[int | None, "Sum of `server_bytes`, basis `wire`."] = None
@@ -64,17 +79,27 @@ class SourceRow:
     snapshot_id: Annotated[int | None, "Snapshot that committed it."] = None
 
     def check(self) -> None:
-        """Raise `StoreError` unless each line ended as a record, a reject or a skip."""
-        for total, parts, what in (
-            (self.lines, self.records + self.rejects + self.skipped, "records + rejects + skipped"),
-            (self.skipped, sum(self.skipped_by_reason.values()), "skipped by reason"),
-            (self.rejects, sum(self.rejects_by_reason.values()), "rejected by reason"),
-        ):
+        """Raise `StoreError` unless every line, packet and payload octet is in exactly one place."""
+        for total, parts, unit, what in self._sums():
             if total != parts:
                 raise StoreError(
-                    f"{self.name}: {total} and not {parts} lines ({what}): nothing was committed; "
+                    f"{self.name}: {total} and not {parts} {unit} ({what}): nothing was committed; "
                     "this is a fault of l7meter, please report it"
                 )
+
+    def _sums(self) -> Iterator[tuple[int | None, int, str, str]]:
+        """What must be equal: a count, the sum of its parts, its unit and the names of the parts."""
+        ended = self.rejects + self.skipped
+        if self.packets_carried is None:
+            yield self.lines, self.records + ended, "lines", "records + rejects + skipped"
+        else:
+            yield self.lines, self.packets_carried + ended, "packets", "carried + rejects + skipped"
+            parts = (self.message_bytes, self.tunnel_bytes, self.remainder_bytes)
+            octets = sum(part or 0 for part in parts)
+            yield self.payload_bytes, octets, "octets of payload", "message + tunnel + remainder"
+        unit = "lines" if self.packets_carried is None else "packets"
+        yield self.skipped, sum(self.skipped_by_reason.values()), unit, "skipped by reason"
+        yield self.rejects, sum(self.rejects_by_reason.values()), unit, "rejected by reason"
 
 
 BASES = ("wire", "message", "content", "declared", "tls")
@@ -93,10 +118,10 @@ def _base(hint: Any) -> type:
 
 _TYPES = {name: _base(hint) for name, hint in _HINTS.items()}
 NAMES = tuple(column.name for column in fields(SourceRow))
-_COLUMNS = ", ".join(NAMES)
 
+_DECLARED = {name: f"{name} {_SQL[_TYPES[name]]}" for name in NAMES}
 TABLES = f"""
-CREATE TABLE l7meter_source({", ".join(f"{n} {_SQL[_TYPES[n]]}" for n in NAMES)}, end_snapshot BIGINT);
+CREATE TABLE l7meter_source({", ".join(_DECLARED.values())}, end_snapshot BIGINT);
 CREATE UNIQUE INDEX l7meter_source_once ON l7meter_source(source_id) WHERE end_snapshot IS NULL;
 CREATE INDEX l7meter_source_head ON l7meter_source(head_id);
 """
@@ -122,6 +147,18 @@ def _unpack(name: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if kind is datetime else value
 
 
+def _missing(db: sqlite3.Connection) -> list[str]:
+    """The columns that are newer than the store."""
+    there = {row[0] for row in db.execute("SELECT name FROM pragma_table_info('l7meter_source')")}
+    return [name for name in NAMES if name not in there]
+
+
+def _columns(db: sqlite3.Connection) -> str:
+    """What to select for a row in order of `NAMES`: null where the store has no such column."""
+    missing = _missing(db)
+    return ", ".join(f"NULL AS {name}" if name in missing else name for name in NAMES)
+
+
 def known(db: sqlite3.Connection, source_ids: Iterable[str]) -> set[str]:
     """Those of `source_ids` that are in the ledger now."""
     asked = json.dumps(sorted(set(source_ids)))
@@ -138,7 +175,7 @@ def known(db: sqlite3.Connection, source_ids: Iterable[str]) -> set[str]:
 def heads(db: sqlite3.Connection, head_id: str) -> list[SourceRow]:
     """The sources that begin with the octets `head_id` stands for."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM l7meter_source WHERE end_snapshot IS NULL AND head_id = ?",
+        f"SELECT {_columns(db)} FROM l7meter_source WHERE end_snapshot IS NULL AND head_id = ?",
         (head_id,),
     )
     return [
@@ -147,13 +184,18 @@ def heads(db: sqlite3.Connection, head_id: str) -> list[SourceRow]:
 
 
 def add(db: sqlite3.Connection, rows: Iterable[SourceRow], snapshot: int) -> None:
-    """Enter sources; `sqlite3.IntegrityError` if one of them is there already."""
+    """Enter sources; `sqlite3.IntegrityError` if one of them is there already.
+
+    Columns that are newer than the store are added first.
+    """
+    for name in _missing(db):
+        db.execute(f"ALTER TABLE l7meter_source ADD COLUMN {_DECLARED[name]}")
     now = datetime.now(UTC)
     for row in rows:
         row.check()
         full = replace(row, snapshot_id=snapshot, ingested_at=now)
         db.execute(
-            f"INSERT INTO l7meter_source({_COLUMNS}) VALUES ({', '.join('?' * len(NAMES))})",
+            f"INSERT INTO l7meter_source({', '.join(NAMES)}) VALUES ({', '.join('?' * len(NAMES))})",
             [_pack(getattr(full, name)) for name in NAMES],
         )
 
@@ -176,7 +218,7 @@ def forget(db: sqlite3.Connection, source_ids: Collection[str], snapshot: int) -
 def frame(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:
     """The ledger as of a snapshot, in order of commit; instants as UTC, reasons as JSON text."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM l7meter_source WHERE snapshot_id <= ?1 "
+        f"SELECT {_columns(db)} FROM l7meter_source WHERE snapshot_id <= ?1 "
         "AND (end_snapshot IS NULL OR end_snapshot > ?1) ORDER BY snapshot_id, rowid",
         (snapshot,),
     ).fetchall()

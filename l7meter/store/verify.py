@@ -46,8 +46,8 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
 
     Always: every file is there with its size, no file is unreferenced, the ledger's rows are the
     catalog's. `deep` reads all data: every octet is as written, statistics bound every value,
-    and the ledger's rows, octets by basis and times are those of a scan. Raises `StoreError` for
-    a catalog that cannot be read at all.
+    and the ledger's rows, octets by basis and times are those of a scan; for captures also the
+    octets on the wire. Raises `StoreError` for a catalog that cannot be read at all.
     """
     problems = [
         Problem("orphan", str(path.relative_to(store.path)), "no snapshot refers to it")
@@ -194,13 +194,16 @@ def _sums(
             for basis in ledger.BASES
         }
         wanted |= {"first_ts": "min(ts)", "last_ts": "max(ts)"}
+        wanted["wire_bytes"] = (
+            "CAST(sum(coalesce(server_wire_bytes, 0) + coalesce(client_wire_bytes, 0)) AS BIGINT)"
+        )
     select = ", ".join(f"{expression} AS {name}" for name, expression in wanted.items())
     rows = scan(store, table, layout, files)
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         answer = con.sql(f"SELECT source_id, {select} FROM ({rows}) GROUP BY source_id")
         scanned = pl.DataFrame(answer.to_arrow_table())
-    both = sources.select("source_id", "name", *wanted).join(
+    both = sources.select("source_id", "name", "packets_carried", *wanted).join(
         scanned, on="source_id", how="full", coalesce=True, suffix="_scanned"
     )
     problems = []
@@ -208,6 +211,8 @@ def _sums(
         said, found = pl.col(name), pl.col(f"{name}_scanned")
         if not name.endswith("_ts"):  # a sum over no rows
             said, found = said.fill_null(0), found.fill_null(0)
+        if name == "wire_bytes":  # the ledger keeps it of captures alone
+            found = pl.when(pl.col("packets_carried").is_not_null()).then(found).otherwise(said)
         for source_id, label, one, other in (
             both.filter(said.ne_missing(found))
             .select("source_id", "name", said.cast(pl.String), found.cast(pl.String))

@@ -74,23 +74,6 @@ Habits are weights over kinds of session:
 {habits}.
 """
 
-PCAPS = """# Sample captures
-
-Made by `make samples` (`scripts/make_samples.py`); this page is generated, edit the script. tcpdump on the
-loopback interface, while real clients talk to a real nginx; addresses and times are as captured. The logs are
-nginx's own lines about exactly the exchanges in the capture.
-
-| capture | octets | packets | exchanges | what it shows |
-|---|---:|---:|---:|---|
-{rows}
-
-- `NAME.access.log`: nginx combined (`$body_bytes_sent` is content as sent).
-- `NAME.l7meter.log`: nginx custom, tab-separated, with `$request_length` and `$bytes_sent` (message) as truth.
-- `NAME.keylog`: TLS secrets of that one session with a throw-away certificate, for tshark's `tls.keylog_file`.
-
-The server is the end with port 18400 (TLS), 18401 (Python), 18402 (npm) or 18403 (Debian).
-"""
-
 
 def _table(rows: list[list[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
@@ -152,8 +135,3 @@ def logs(
             habits="; ".join(habits),
         )
     )
-
-
-def pcaps(out: Path, rows: list[list[object]]) -> None:
-    """`sample_pcaps/README.md`."""
-    (out / "README.md").write_text(PCAPS.format(rows=_table(rows)))

@@ -20,6 +20,7 @@ from l7meter.schema import COLUMNS, POLARS
 LINE = (
     '192.0.2.7 - - [02/Jan/2024:03:{m:02}:{s:02} +0000] "GET /{n} HTTP/1.1" 200 {n} "-" "{agent}"\n'
 )
+SESSION = Path(__file__).resolve().parents[2] / "sample_pcaps" / "nginx-pip-npm-session.pcap"
 PROMISED = {
     *("sources", "lines", "records", "rejects", "skipped", "bytes_read", "seconds"),
     *("rejects_by_reason", "server_bytes_by_basis"),
@@ -170,6 +171,8 @@ def test_exit_codes(run: Run, tmp_path: Path) -> None:
         ["parse", "a.log", "--timezone", ""],
         ["parse", "a.log", "--trusted-hops", "-1"],
         ["parse", "a.log", "--trusted-hops", "many"],
+        ["parse", "a.pcap", "--engine", "tshark"],
+        ["ingest", "a.pcap", "--engine", "fast"],
         ["parse", "a.log", "-o", "yaml"],
         ["ingest", "a.log", "-o", "csv"],
         ["ingest", "a.log", "--max-reject-share", "2"],
@@ -210,6 +213,54 @@ def test_control_characters_never_reach_the_terminal(run: Run, tmp_path: Path) -
         text = out.decode() + error
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     assert b"[/red]" in shown[0][1]
+
+
+def test_capture_is_checked_parsed_and_ingested(run: Run) -> None:
+    code, out, error = run("check", SESSION)
+    assert (code, error) == (0, "")
+    assert re.search(
+        r"pcap — packet capture.*links    Ethernet\n.*153 packets = ", out.decode(), re.S
+    )
+    assert f"Next: l7meter ingest {SESSION}" in " ".join(out.decode().split())
+    made = [run("parse", SESSION, "--engine", engine) for engine in ("columnar", "exact")]
+    assert [code for code, _, _ in made] == [0, 0]
+    assert sorted(made[0][1].splitlines()) == sorted(made[1][1].splitlines())
+    kinds = [json.loads(line)["exchange_kind"] for line in made[0][1].splitlines()]
+    assert kinds.count("http") == 21
+    code, out, error = run("ingest", SESSION)
+    assert (code, error) == (0, "")
+    text = " ".join(out.decode().split())
+    assert re.search(r"153 packets = [\d,]+ of \d+ connections \+ \d+ skipped", text)
+    assert re.search(r"captured = .* of messages \+ .* of tunnels \+ .* of neither; .* lost", text)
+    assert "0 lines" not in text
+    code, out, error = run("store", "verify")
+    assert (code, error) == (0, "")
+
+
+def test_ingest_of_a_capture_prints_its_sums_as_an_object(run: Run, tmp_path: Path) -> None:
+    code, out, error = run("ingest", SESSION, log(tmp_path / "a.log", "x"), "-o", "json")
+    assert (code, error) == (0, "")
+    told = json.loads(out)["captures"]
+    assert set(told) >= {"packets", "connections", "exact_connections", "payload_bytes", "message_bytes", "tunnel_bytes", "remainder_bytes", "wire_bytes", "missing_bytes", "skipped_by_reason"}  # fmt: skip
+    assert told["packets"] == 153
+    _, out, _ = run("ingest", log(tmp_path / "b.log", "y"), "-o", "json")
+    assert "captures" not in json.loads(out)
+
+
+def test_packets_are_no_lines_of_which_a_share_is_rejected(run: Run, tmp_path: Path) -> None:
+    bad = log(tmp_path / "bad.log", *["x"] * 9, bad=1)
+    code, _, error = run("ingest", SESSION, bad)
+    assert code == 4
+    assert "1 of 10 lines were rejected" in error
+
+
+def test_capture_that_is_cut_short_is_told_and_no_error(run: Run, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(SESSION.read_bytes()[:100_000])
+    for command in (["ingest", cut], ["parse", cut]):
+        code, _, error = run(*command)
+        assert code == 0
+        assert error.startswith(f"l7meter: {cut}: the capture is cut short")
 
 
 def _child(*arguments: str, **given: int) -> subprocess.Popen[bytes]:

@@ -126,7 +126,7 @@ def test_every_trap_line_belongs_to_one_exchange(server):
 
 
 def test_capture_logs_agree_with_each_other():
-    captures = sorted(PCAPS.glob("*.pcap"))
+    captures = sorted(PCAPS.glob("nginx-*.pcap"))
     assert len(captures) == 2
     for capture in captures:
         access = capture.with_suffix(".access.log").read_text().splitlines()

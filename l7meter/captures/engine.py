@@ -1,0 +1,75 @@
+"""A capture as records: the columnar path where it can, the exact path for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import polars as pl
+
+from l7meter.captures.base import Moment
+from l7meter.captures.columnar import Columnar
+from l7meter.captures.containers import Container
+from l7meter.captures.exact import Exact
+from l7meter.captures.records import Rows
+from l7meter.captures.sums import Sums
+from l7meter.captures.untimed import UNTIMED, timed
+from l7meter.captures.window import NO_TIME, Window
+
+FRAME = 20_000  # rows
+
+
+class Capture:
+    """One capture: iterate `frames` for its records; then `sums` and `problem` are final.
+
+    `pieces` are its decompressed octets in order; `engine` is `columnar` (with the exact path for
+    what does not fit) or `exact`; both give the same records.
+    A packet without a time takes that of the packet before it; ahead of the first it is skipped.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], *, engine: str = "columnar") -> None:
+        self.engine = engine
+        self.sums = Sums()
+        self._container = Container(pieces)
+
+    @property
+    def problem(self) -> str | None:
+        """How the capture was cut short or is broken; None while all is well."""
+        return self._container.problem
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Frames of the said columns that captures fill (`records.SCHEMA`), as exchanges end."""
+        rows = Rows()
+        exact = Exact(self.sums)
+        columnar = Columnar(exact)
+        last = NO_TIME
+        for packets in self._container.windows():
+            window = timed(packets, last)
+            self.sums.packets += len(packets.start)
+            if left_out := len(packets.start) - len(window.start):
+                self.sums.skipped[UNTIMED] += left_out
+            if not len(window.start):
+                continue
+            last = int(window.time[-1])
+            made = columnar.window(window) if self.engine == "columnar" else _exactly(window, exact)
+            for row in made:
+                rows.add(row)
+            yield from columnar.frames
+            columnar.frames.clear()
+            if len(rows) >= FRAME:
+                yield rows.take()
+        for row in exact.end():
+            rows.add(row)
+        if len(rows):
+            yield rows.take()
+
+
+def _exactly(window: Window, exact: Exact) -> Iterator[dict[str, Any]]:
+    columns = (window.link, window.start, window.captured, window.length, window.time)
+    at = Moment(0, 0)
+    for number, (link, start, captured, length, time) in enumerate(
+        zip(*(column.tolist() for column in columns), strict=True), window.number
+    ):
+        at = Moment(time, number)
+        yield from exact.packet(link, window.data[start : start + captured], length, at)
+    yield from exact.sweep(at)

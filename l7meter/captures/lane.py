@@ -1,0 +1,255 @@
+"""The fast lane: exchanges that tile a connection's runs exactly, as columns from end to end.
+
+A tile is a request of GET or HEAD in one packet, and the run of its response: a head whole in its
+first packet and then exactly the content that it announces. Each distinct head is read once, by the
+exact path's own reader; all else is arithmetic on columns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from l7meter.captures import records
+from l7meter.captures.base import Moment
+from l7meter.captures.connection import Connection
+from l7meter.captures.exact import LINGER
+from l7meter.captures.exchange import Exchange
+from l7meter.captures.heads import NOTHING, framing, read_fields, request_line, status_line
+from l7meter.captures.run import Skipped
+from l7meter.captures.tcp import FIN, RST, SYN
+from l7meter.captures.view import View
+
+Integers = NDArray[np.int64]
+Rows = NDArray[np.bool_]
+
+REQUEST = ("server_address", "url_original", "request_method", "network_protocol_version", "range_requested", "referrer", "user_agent_original", "user_name", "forwarded_for")  # fmt: skip
+RESPONSE = ("response_status_code", "response_header_content_length", "cache_status", "content_type", "content_encoding")  # fmt: skip
+KEPT = 100_000  # distinct heads that are remembered
+LONGEST = 8192  # octets of a head
+NONE = -1  # no length: the head is not for the lane
+_SPACE = 1 << 32
+_URG = 32
+_END = re.compile(rb"\n\r?\n")
+_BEGIN = Moment(0, 0)
+
+
+class Heads:
+    """Distinct heads of requests and responses, each read once."""
+
+    def __init__(self) -> None:
+        self._places: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})
+        self.rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+        self.bare: list[bool] = []  # requests that have no content in their response: HEAD
+        self.fit: list[bool] = []  # requests for the lane
+        self.lengths: list[int] = []  # content of responses, NONE: not for the lane
+        self.empty: list[bool] = []  # responses that have no content whatever they announce
+
+    def forget(self) -> None:
+        """Let go of the heads when they have become many; between windows only."""
+        if max(len(rows) for rows in self.rows) > KEPT:
+            self.__init__()  # type: ignore[misc]
+
+    def request(self, head: bytes) -> int:
+        """The number of a request's head."""
+        place = self._places[0].get(head)
+        return self._read_request(head) if place is None else place
+
+    def response(self, head: bytes) -> int:
+        """The number of a response's head."""
+        place = self._places[1].get(head)
+        return self._read_response(head) if place is None else place
+
+    def _read_request(self, head: bytes) -> int:
+        line, lines = _split(head)
+        said = request_line(line)
+        fields, problems = read_fields(lines)
+        how, more = framing(fields, said.version if said else None, response=False)
+        whole = _whole(head) and said is not None and said.version in ("1.0", "1.1")
+        plain = not (problems or more) and how == NOTHING and "upgrade" not in fields
+        self.fit.append(whole and plain and said is not None and said.method in ("GET", "HEAD"))
+        self.bare.append(said is not None and said.method == "HEAD")
+        method, target, version = said or (None, None, None)
+        self._keep(0, head, Exchange(method, target, version, request_fields=fields, request_start=_BEGIN))  # fmt: skip
+        return len(self.fit) - 1
+
+    def _read_response(self, head: bytes) -> int:
+        line, lines = _split(head)
+        said = status_line(line)
+        fields, problems = read_fields(lines)
+        how, more = framing(fields, said.version if said else None, response=True)
+        status = said.status if said else 0
+        empty = status in (204, 304)
+        plain = _whole(head) and status >= 200 and not problems and (empty or not more)
+        known = how.length is not None and how.known
+        self.lengths.append((how.length or 0) if plain and (known or empty) else NONE)
+        self.empty.append(empty)
+        self._keep(1, head, Exchange(status=status, response_fields=fields, response_start=_BEGIN))
+        return len(self.lengths) - 1
+
+    def _keep(self, side: int, head: bytes, exchange: Exchange) -> None:
+        self._places[side][head] = len(self.rows[side])
+        row = records.exchange(exchange)
+        self.rows[side].append({name: row[name] for name in (REQUEST, RESPONSE)[side]})
+
+
+def _split(head: bytes) -> tuple[bytes, bytes]:
+    """The start line and the field lines of a head."""
+    line = head.find(b"\n") + 1
+    return head[:line], head[line:-2]
+
+
+def _whole(head: bytes) -> bool:
+    """Whether the head ends where it is cut, and not before."""
+    end = _END.search(head)
+    return end is not None and end.end() == len(head)
+
+
+class Lane:
+    """The tiles of a window. `tiles` says of each run how many tiles follow each other from it."""
+
+    def __init__(self, view: View, heads: Heads) -> None:
+        self._view = view
+        self._heads = heads
+        heads.forget()
+        runs = view.runs
+        self._starts = runs.run[:-1]
+        self._taken: list[tuple[Integers, Connection, Integers, Integers]] = []
+        count = len(self._starts)
+        self.tiles = np.zeros(count, np.int64)
+        self._numbers = np.full((2, count), NONE)
+        if count < 2:
+            return
+        found, rows = view.found, runs.rows
+        first = rows[self._starts]
+        data = found.length[rows]
+        self._totals = np.add.reduceat(data, self._starts)
+        place = np.where(data > 0, np.arange(len(rows)), -1)
+        self._ends = np.maximum.reduceat(place, self._starts)  # the row of a run's last data
+        end_packet = rows[self._ends]
+        ends = (found.seq[end_packet] + found.length[end_packet]) % _SPACE
+        self._wire = [np.cumsum(found.wire[rows] * (runs.sender == end)) for end in (0, 1)]
+        fit = self._candidates(first)
+        if not fit.any():
+            return
+        fit[fit] = self._tiling(np.flatnonzero(fit), first)
+        follows = np.zeros(count, np.bool_)  # a run goes on where the last but one ended
+        follows[2:] = found.seq[first[2:]] == ends[:-2]
+        self.tiles = _chains(fit, fit & follows & np.append(follows[1:], False))
+
+    def _candidates(self, first: Integers) -> Rows:
+        """Runs that may be the request of a tile, by their shape and their first octets."""
+        view, found = self._view, self._view.found
+        runs, count = view.runs, len(first)
+        fresh = np.zeros(len(runs.rows) + 1, np.bool_)
+        fresh[runs.connection] = True
+        times = view.window.time[runs.rows]
+        paused = np.diff(times, prepend=times[:1]) > LINGER
+        backward = np.diff(times, prepend=times[:1]) < 0
+        broken = np.logical_or.reduceat((paused | backward) & ~fresh[:-1], self._starts)
+        special = (found.flags[first] & (SYN | FIN | RST | _URG)) != 0
+        sender = runs.sender[self._starts]
+        data = np.frombuffer(view.window.data, np.uint8)
+        at = found.payload[first].clip(0, len(data) - 4)
+        word = data[at].astype(np.int64) << 16 | data[at + 1].astype(np.int64) << 8 | data[at + 2]
+        filled = (found.length[first] > 16) & ~special & ~broken
+        asks = filled & ((word == int.from_bytes(b"GET", "big")) | (word == int.from_bytes(b"HEA", "big")))  # fmt: skip
+        asks &= (self._totals == found.length[first]) & (self._totals <= LONGEST)
+        answers = filled & (word == int.from_bytes(b"HTT", "big"))
+        fit = np.zeros(count, np.bool_)
+        fit[:-1] = asks[:-1] & answers[1:] & (sender[:-1] != sender[1:])
+        fit[:-1] &= ~fresh[self._starts[1:]]
+        return fit
+
+    def _tiling(self, runs: Integers, first: Integers) -> Rows:
+        """Which of these requests and their responses are whole, end where they say, and no more."""
+        heads, data, found = self._heads, self._view.window.data, self._view.found
+        asked, answered = first[runs], first[runs + 1]
+        start, size = found.payload[asked].tolist(), found.length[asked].tolist()
+        requests = [heads.request(data[a : a + n]) for a, n in zip(start, size, strict=True)]
+        start = found.payload[answered].tolist()
+        limit = (found.payload[answered] + np.minimum(found.length[answered], LONGEST)).tolist()
+        ends = [data.find(b"\r\n\r\n", a, z) + 4 for a, z in zip(start, limit, strict=True)]
+        responses = [heads.response(data[a:z]) for a, z in zip(start, ends, strict=True)]
+        self._numbers[0, runs], self._numbers[1, runs] = requests, responses
+        content = np.array(heads.lengths, np.int64)[responses]
+        empty = np.array(heads.empty, bool)[responses] | np.array(heads.bare, bool)[requests]
+        self._content = np.zeros(len(first), np.int64)
+        self._content[runs] = np.where(empty, 0, content)
+        head = np.array(ends) - np.array(start)
+        whole = np.array(heads.fit, bool)[requests] & (content != NONE) & (head >= 16)
+        tiles: Rows = whole & (self._totals[runs + 1] == head + self._content[runs])
+        return tiles
+
+    def answer(self, run: int) -> int:
+        """The sequence number at which a tile's response begins."""
+        return int(self._view.found.seq[self._view.runs.rows[self._starts[run + 1]]])
+
+    def add(self, begin: int, behind: int, connection: Connection) -> Skipped:
+        """Take the tiles of these runs; what the connection has to know of them."""
+        runs = np.arange(begin, behind, 2)
+        first, last = int(self._starts[begin]), self._ends[runs + 1]
+        lower = self._view.runs.sender[first]  # the end of the pair that asks
+        before = [wire[first - 1] if first else 0 for wire in self._wire]
+        passed = [self._wire[end][last] - before[end] for end in (lower, 1 - lower)]
+        asked, answered = self._totals[runs], self._totals[runs + 1]
+        wire = connection.wire_since(passed[0], passed[1])
+        self._taken.append((runs, connection, *wire))
+        return Skipped(
+            int(asked.sum()), int(answered.sum()), int(passed[0][-1]), int(passed[1][-1])
+        )
+
+    def take(self) -> list[pl.DataFrame]:
+        """The tiles as a frame of records."""
+        if not self._taken:
+            return []
+        runs = np.concatenate([taken[0] for taken in self._taken])
+        client, server = (np.concatenate([taken[n] for taken in self._taken]) for n in (2, 3))
+        found, rows, window = self._view.found, self._view.runs.rows, self._view.window
+        first, last = rows[self._starts[runs]], rows[self._ends[runs + 1]]
+        counts = np.array([len(taken[0]) for taken in self._taken])
+        who = pl.DataFrame([taken[1].who() for taken in self._taken], schema=_WHO, orient="row")
+        tables = [pl.DataFrame(rows, schema={n: records.SCHEMA[n] for n in names}, orient="row")
+                  for rows, names in zip(self._heads.rows, (REQUEST, RESPONSE), strict=True)]  # fmt: skip
+        parts = [
+            who[np.repeat(np.arange(len(counts)), counts)],
+            *(table[self._numbers[side, runs]] for side, table in enumerate(tables)),
+        ]
+        frame = pl.concat(parts, how="horizontal").with_columns(
+            pl.col("server_address").fill_null(pl.col("server")),
+            ts=pl.Series(window.time[first] // 1000).cast(records.SCHEMA["ts"]),
+            duration=pl.Series((window.time[last] - window.time[first]) / 1e9),
+            url_scheme=pl.lit("http"),
+            request_size=pl.Series(found.length[first]),
+            request_body_size=pl.lit(0, pl.Int64),
+            response_size=pl.Series(self._totals[runs + 1]),
+            response_body_size=pl.Series(self._content[runs]),
+            client_wire_bytes=pl.Series(client),
+            server_wire_bytes=pl.Series(server),
+            missing_bytes=pl.lit(0, pl.Int64),
+            exchange_kind=pl.lit("http", records.KINDS),
+            complete=pl.lit(value=True),
+            source_line=pl.Series(first + window.number),
+        )
+        absent = [pl.lit(None, kind).alias(name) for name, kind in records.SCHEMA.items() if name not in frame.columns]  # fmt: skip
+        self._taken.clear()
+        return [frame.with_columns(absent).select(records.SCHEMA.names())]
+
+
+_WHO = {"client_address": pl.String, "client_port": pl.Int32, "server": pl.String, "server_port": pl.Int32}  # fmt: skip
+
+
+def _chains(starts: Rows, goes_on: Rows) -> Integers:
+    """How many tiles follow each other from each run on; a tile takes two runs."""
+    made = np.zeros(len(starts), np.int64)
+    for odd in (0, 1):
+        first, more = starts[odd::2], goes_on[odd::2]
+        place = np.arange(len(more))
+        stop = np.minimum.accumulate(np.where(more, len(more), place)[::-1])[::-1]
+        behind = np.append(stop[1:], len(more))  # where the chain ends that begins here
+        made[odd::2] = np.where(first, behind - place, 0)
+    return made

@@ -1,0 +1,31 @@
+"""What became of a capture's packets and octets: every one of them is in exactly one place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Sums:
+    """Counts of a capture, all in packets, connections or octets.
+
+    `packets == carried + skipped.total()`, and
+    `payload_bytes == message_bytes + tunnel_bytes + remainder_bytes`.
+    """
+
+    packets: int = 0  # read
+    carried: int = 0  # of connections, whose octets are in records
+    skipped: Counter[str] = field(default_factory=Counter)  # by reason
+    connections: int = 0
+    exact_connections: int = 0  # of which no packet was taken by columns
+    payload_bytes: int = (
+        0  # distinct octets of TCP payload, and UDP payload of QUIC, that were seen
+    )
+    message_bytes: int = 0  # of requests and responses
+    tunnel_bytes: int = 0  # of connections that cannot be opened: TLS, QUIC, CONNECT, WebSocket
+    remainder_bytes: int = 0  # neither
+    wire_bytes: int = 0  # of the IP packets of the connections, by their own length
+    missing_bytes: int = 0  # acknowledged or within the sequence, but not captured
+    bad_checksums: int = 0  # packets, kept all the same: offload makes them
+    limits: Counter[str] = field(default_factory=Counter)  # that were hit, by name
