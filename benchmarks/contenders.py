@@ -34,7 +34,8 @@ class Answer(NamedTuple):
     """What a contender found: records, and octets by the format's own size field."""
 
     records: int
-    octets: int
+    octets: int | None  # None: it does not say
+    messages: int | None = None  # of a capture: octets of the responses, heads included
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Contender:
     missing: Callable[[], str | None]
     version: Callable[[], str]
     command: Callable[[Job], list[str]]
-    answer: Callable[[Job, str], Answer]  # of the job and of what the command printed
+    answer: Callable[[Job, str], Answer] | None  # of the job and of what the command printed
+    part: bool = False  # reads the first packets only, too slow for all; its time is extrapolated
 
 
 def _l7meter(*arguments: str) -> list[str]:
@@ -132,7 +134,7 @@ def _goaccess_answer(job: Job, _: str) -> Answer:
     return Answer(general["valid_requests"], general["bandwidth"])
 
 
-def _printed(command: list[str]) -> str:
+def printed(command: list[str]) -> str:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return said.splitlines()[0].rstrip(".")
 
@@ -159,7 +161,7 @@ CHDB = Contender(
     name="chdb",
     does="ClickHouse's reader by regular expression writes Parquet; the time stays text",
     missing=_chdb_missing,
-    version=lambda: _printed(_chdb()),
+    version=lambda: printed(_chdb()),
     command=lambda job: _chdb(*_in_and_out(job)),
     answer=lambda job, _: _sums(pl.scan_parquet(job.out / "out.parquet"), pl.col("size")),
 )
@@ -167,7 +169,7 @@ GOACCESS = Contender(
     name="goaccess",
     does="GoAccess counts its panels and writes them as JSON; it keeps no records",
     missing=_goaccess_missing,
-    version=lambda: _printed(["goaccess", "--version"]),
+    version=lambda: printed(["goaccess", "--version"]),
     command=lambda job: [
         "goaccess",
         job.source,

@@ -12,14 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.contenders import BARE_SUM, CHDB, FLOOR, GOACCESS, L7METER, Answer
+from benchmarks.captures import Truth as Captured
+from benchmarks.contenders import L7METER, Answer
 from benchmarks.generate import SEED, Truth
 from benchmarks.measure import Run
 from benchmarks.records import Records
-
-FASTER = {GOACCESS.name: 10.0, CHDB.name: 3.0}  # at least so many times the peer's lines a second
-SLOWER = {FLOOR.name: 2.5, BARE_SUM.name: 3.0}  # at most so many times the peer's seconds
-MEMORY_LIMIT = 1_000_000_000  # peak of the memory case, octets
+from benchmarks.targets import Ratio, absolute, met, ratios
 
 
 class Expected(NamedTuple):
@@ -32,6 +30,7 @@ class Expected(NamedTuple):
     least_records: int
     most_records: int
     sums: tuple[int, ...]  # of the size field
+    messages: int | None = None  # of a capture: octets of the responses, heads included
 
 
 def expect_lines(truth: Truth) -> Expected:
@@ -58,6 +57,27 @@ def expect_records(truth: Records) -> Expected:
     return Expected(sentence, "records", count, None, count, count, (truth.octets,))
 
 
+def expect_capture(truth: Captured, times: int = 1) -> Expected:
+    """Say what nginx logged while the capture was made; of TLS, who connected and what it sent."""
+    packets, octets = truth.packets * times, truth.file_bytes * times
+    count = truth.connections if truth.tls else truth.exchanges
+    size = truth.response_size if truth.tls else truth.response_body_size
+    sentence = (
+        f"{packets:,} packets, {octets:,} bytes; {truth.exchanges * times:,} exchanges in "
+        f"{truth.connections * times:,} connections{', in TLS' if truth.tls else ''}"
+    )
+    return Expected(
+        sentence,
+        "packets",
+        packets,
+        octets,
+        count * times,
+        count * times,
+        (size * times,),
+        None if truth.tls else truth.response_size * times,
+    )
+
+
 @dataclass
 class Result:
     """One case: what the data hold, and by contender its runs, its answer, or why it is absent."""
@@ -69,19 +89,6 @@ class Result:
     answers: dict[str, Answer] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """l7meter beside a peer: the median, least and greatest ratio of the rounds."""
-
-    peer: str
-    of: str
-    middle: float
-    least: float
-    greatest: float
-    target: str
-    met: bool
 
 
 def machine() -> dict[str, str]:
@@ -101,23 +108,6 @@ def machine() -> dict[str, str]:
     }
 
 
-def ratios(result: Result) -> Iterator[Ratio]:
-    """Yield l7meter's ratio to each peer that has a target and ran in the same rounds."""
-    for peer, limit in (FASTER | SLOWER).items():
-        pairs = list(
-            zip(result.runs.get(L7METER.name, ()), result.runs.get(peer, ()), strict=False)
-        )
-        if not pairs:
-            continue
-        if peer in FASTER:
-            values = [theirs.seconds / ours.seconds for ours, theirs in pairs]
-            of, target, met = "lines a second", f"≥ {limit:g}", median(values) >= limit
-        else:
-            values = [ours.seconds / theirs.seconds for ours, theirs in pairs]
-            of, target, met = "time", f"≤ {limit:g}", median(values) <= limit
-        yield Ratio(peer, of, median(values), min(values), max(values), target, met)
-
-
 def disagreements(result: Result) -> Iterator[str]:
     """Yield a sentence for each answer that the data do not bear out or that differs from ours."""
     expected = result.expected
@@ -125,13 +115,20 @@ def disagreements(result: Result) -> Iterator[str]:
     for name, found in result.answers.items():
         if not expected.least_records <= found.records <= expected.most_records:
             yield f"{name} found {found.records:,} records where there are {expected.least_records:,}"
-        if found.octets not in expected.sums:
+        if found.octets is not None and found.octets not in expected.sums:
             off = found.octets - expected.sums[0]
             yield f"{name} found {found.octets:,} octets ({off:+,} beside what the data state)"
-        if ours and name != L7METER.name and found != ours:
+        if found.messages is not None and found.messages != expected.messages:
+            yield f"{name} found {found.messages:,} octets of messages, not {expected.messages:,}"
+        if (
+            ours
+            and name != L7METER.name
+            and found[:2] != (ours.records, found.octets and ours.octets)
+        ):
+            beside = (found.octets or 0) - (ours.octets or 0) if found.octets is not None else 0
             yield (
                 f"{name} found {found.records - ours.records:+,} records and "
-                f"{found.octets - ours.octets:+,} octets beside l7meter"
+                f"{beside:+,} octets beside l7meter"
             )
 
 
@@ -155,20 +152,18 @@ def _case(result: Result) -> str:
     parts += [f"Left out: {name}: {reason}.\n" for name, reason in result.skipped.items()]
     if result.runs:
         parts.append(_figures(result))
-    if compared := list(ratios(result)):
+    if compared := list(_ratios(result)):
         parts.append(
             _table(
                 ["l7meter beside", "ratio of", "median", "least–greatest", "target", ""],
                 [
-                    [r.peer, r.of, f"{r.middle:.2f}", f"{r.least:.2f}–{r.greatest:.2f}", r.target, _met(r.met)]
+                    [r.peer, r.of, f"{r.middle:.2f}", f"{r.least:.2f}–{r.greatest:.2f}", r.target, met(r.met)]
                     for r in compared
                 ],
             )
         )  # fmt: skip
-    if result.case == "memory" and (runs := result.runs.get(L7METER.name)):
-        peak = max(run.peak_rss for run in runs)
-        met = _met(peak <= MEMORY_LIMIT)
-        parts.append(f"Peak {peak / 1e6:,.0f} MB, target ≤ {MEMORY_LIMIT / 1e6:,.0f} MB: {met}.\n")
+    if runs := result.runs.get(L7METER.name):
+        parts += [f"{said}\n" for said in absolute(result.case, expected.octets, runs)]
     if result.answers:
         differing = "".join(f"- {text}\n" for text in disagreements(result))
         parts.append(differing or "Counts and sums agree with the data and with each other.\n")
@@ -192,7 +187,7 @@ def _figures(result: Result) -> str:
         [
             name,
             *(show(runs) for show in columns.values()),
-            *(f"{n:,}" for n in result.answers[name]),
+            *_shown(result.answers.get(name)),
         ]
         for name, runs in result.runs.items()
     ]
@@ -217,12 +212,21 @@ def as_json(about: dict[str, str], results: Sequence[Result]) -> str:
             },
             "expected": result.expected._asdict(),
             "answers": {name: answer._asdict() for name, answer in result.answers.items()},
-            "ratios": [asdict(ratio) for ratio in ratios(result)],
+            "ratios": [asdict(ratio) for ratio in _ratios(result)],
             "disagreements": list(disagreements(result)),
         }
         for result in results
     ]
     return json.dumps({"machine": about, "results": written}, indent=1) + "\n"
+
+
+def _shown(answer: Answer | None) -> list[str]:
+    found = (answer.records, answer.octets) if answer else (None, None)
+    return ["–" if number is None else f"{number:,}" for number in found]
+
+
+def _ratios(result: Result) -> Iterator[Ratio]:
+    return ratios(result.case, result.expected.unit, result.runs)
 
 
 def _seconds(runs: list[Run]) -> float:
@@ -231,10 +235,6 @@ def _seconds(runs: list[Run]) -> float:
 
 def _all(runs: list[Run]) -> list[float]:
     return [run.seconds for run in runs]
-
-
-def _met(met: bool) -> str:
-    return "met" if met else "**missed**"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

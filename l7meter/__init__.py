@@ -30,10 +30,13 @@ def parse(
     trusted_hops: int = 0,
     timezone: str = "UTC",
     registry: str | None = None,
+    engine: str | None = None,
+    tls_keys: str | Path | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """The records of an access log, said and concluded, some ten thousand to a frame.
+    """The records of an access log or a capture, said and concluded, some ten thousand to a frame.
 
-    The columns are those of `l7meter.schema.RECORD`, the order is the source's. Lines that are no
+    The columns are those of `l7meter.schema.RECORD`, the order is the source's (exchanges of a
+    capture come as they end). Lines that are no
     records are left out (`l7meter check` shows them). Raises `l7meter.errors.SourceError` where the
     source cannot be read or no format claims it, `UsageError` for options that name nothing.
     """
@@ -42,7 +45,8 @@ def parse(
     from l7meter.ingest import parse as frames
 
     mapping = tuple([map] if isinstance(map, str) else map or ())
-    said = Said(format, log_format, mapping, Options(trusted_hops, timezone))
+    keys = Path(tls_keys) if tls_keys is not None else None
+    said = Said(format, log_format, mapping, Options(trusted_hops, timezone), engine, keys)
     return frames(str(source), said, registry=registry)
 
 

@@ -14,5 +14,12 @@ for question in attribution_split bases redundant_downloads; do
   echo
   $bin query $question --store $store
 done
+printf '\nThe same exchanges, from packets and from the log that nginx wrote of them:\n'
+$bin ingest sample_pcaps/nginx-pip-npm-session.pcap sample_pcaps/nginx-pip-npm-session.l7meter.log \
+  --store demo/captures --output json >/dev/null
+$bin sql --store demo/captures "SELECT s.format, count(*) AS exchanges, sum(r.response_size) AS message_octets,
+  sum(r.response_body_size) AS content_octets, sum(r.server_wire_bytes) AS wire_octets
+  FROM records r JOIN sources s USING (source_id) GROUP BY ALL ORDER BY ALL"
+printf '(content differs by the framing of chunks, which nginx counts as content)\n'
 printf '\nAsk your own:   %s sql --store %s "SELECT agent_name, sum(server_bytes) FROM records GROUP BY 1"\n' $bin $store
 printf 'All questions:  %s query\n' $bin

@@ -15,7 +15,10 @@ class Side(IntEnum):
     @property
     def other(self) -> Side:
         """The opposite side."""
-        return Side(1 - self)
+        return _OTHER[self]
+
+
+_OTHER = (Side.RESP, Side.ORIG)
 
 
 class Moment(NamedTuple):

@@ -16,7 +16,8 @@ import polars as pl
 
 from l7meter.captures.base import Moment
 from l7meter.captures.exact import TCP, Exact, Packet, Pair
-from l7meter.captures.lane import Heads, Lane
+from l7meter.captures.lane import Lane
+from l7meter.captures.lane_heads import Heads
 from l7meter.captures.view import View
 from l7meter.captures.window import Window
 
@@ -84,12 +85,20 @@ class Columnar:
                     yield from connection.skip(stretch, lane.add(place, upto, connection))
                     place = upto
                     continue
+            yield from self._run(view, begin, behind, pair)
+            place += 1
+
+    def _run(self, view: View, begin: int, behind: int, pair: Pair) -> Iterator[Row]:
+        """One run; packets that the connection must see, such as a tail sent again, come singly."""
+        step = 1
+        while begin < behind:
             connection = self.exact.connection(pair) if behind - begin >= SHORT else None
             stretch = view.run(begin, behind, connection) if connection else None
             if connection and stretch and connection.takes(stretch):
                 self.exact.sums.carried += behind - begin
                 yield from connection.run(stretch)
-            else:
-                for row in range(begin, behind):
-                    yield from self.exact.segment(view.packet(row))
-            place += 1
+                return
+            upto = min(begin + step, behind)
+            for row in range(begin, upto):
+                yield from self.exact.segment(view.packet(row))
+            begin, step = upto, 2 * step

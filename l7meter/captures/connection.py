@@ -73,7 +73,8 @@ class Connection:
         """Whether nothing about the connection asks for each packet of the run."""
         stream, other = self.streams[run.sender], self.streams[1 - run.sender]
         known = self._speech.told and stream.goes_on(int(run.seq[run.data[0]]))
-        return known and other.whole and not any(self._closed)
+        begun = other.started or not run.opposite.any()  # else an acknowledgement begins it
+        return known and begun and other.whole and not any(self._closed)
 
     def run(self, run: Run) -> Iterator[Row]:
         """Take a run of segments; gives the rows that are whole by now."""

@@ -15,8 +15,7 @@ from l7meter.captures.records import Rows
 from l7meter.captures.sums import Sums
 from l7meter.captures.untimed import UNTIMED, timed
 from l7meter.captures.window import NO_TIME, Window
-
-FRAME = 20_000  # rows
+from l7meter.sources.ahead import ahead
 
 
 class Capture:
@@ -43,7 +42,7 @@ class Capture:
         exact = Exact(self.sums)
         columnar = Columnar(exact)
         last = NO_TIME
-        for packets in self._container.windows():
+        for packets in ahead(self._container.windows()):
             window = timed(packets, last)
             self.sums.packets += len(packets.start)
             if left_out := len(packets.start) - len(window.start):
@@ -56,8 +55,7 @@ class Capture:
                 rows.add(row)
             yield from columnar.frames
             columnar.frames.clear()
-            if len(rows) >= FRAME:
-                yield rows.take()
+            yield rows.take()  # empty as well: it says that the reading goes on
         for row in exact.end():
             rows.add(row)
         if len(rows):

@@ -91,8 +91,14 @@ class Conversation:
 
     def data(self, side: Side, octets: bytes, at: Moment) -> bytes:
         """Take the next octets of a side; returns those that are no HTTP/1.x any more."""
+        reader = self._readers[side]
         if octets:
             self._patient[side.other] = True
+        if octets and not self._events[side] and reader.content_left >= len(octets):
+            reader.take(octets, 0, at)  # within content: nothing waits for it, but for its end
+            if reader.idle:
+                self._run(side)
+        elif octets:
             self._held[side] += len(octets)
             self._put(side, _Event(at, octets))
         return self.late(side)

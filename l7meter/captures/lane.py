@@ -7,19 +7,14 @@ exact path's own reader; all else is arithmetic on columns.
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from l7meter.captures import records
-from l7meter.captures.base import Moment
 from l7meter.captures.connection import Connection
 from l7meter.captures.exact import LINGER
-from l7meter.captures.exchange import Exchange
-from l7meter.captures.heads import NOTHING, framing, read_fields, request_line, status_line
+from l7meter.captures.lane_heads import COLUMNS, NONE, Heads
 from l7meter.captures.run import Skipped
 from l7meter.captures.tcp import FIN, RST, SYN
 from l7meter.captures.view import View
@@ -27,86 +22,9 @@ from l7meter.captures.view import View
 Integers = NDArray[np.int64]
 Rows = NDArray[np.bool_]
 
-REQUEST = ("server_address", "url_original", "request_method", "network_protocol_version", "range_requested", "referrer", "user_agent_original", "user_name", "forwarded_for")  # fmt: skip
-RESPONSE = ("response_status_code", "response_header_content_length", "cache_status", "content_type", "content_encoding")  # fmt: skip
-KEPT = 100_000  # distinct heads that are remembered
 LONGEST = 8192  # octets of a head
-NONE = -1  # no length: the head is not for the lane
 _SPACE = 1 << 32
 _URG = 32
-_END = re.compile(rb"\n\r?\n")
-_BEGIN = Moment(0, 0)
-
-
-class Heads:
-    """Distinct heads of requests and responses, each read once."""
-
-    def __init__(self) -> None:
-        self._places: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})
-        self.rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
-        self.bare: list[bool] = []  # requests that have no content in their response: HEAD
-        self.fit: list[bool] = []  # requests for the lane
-        self.lengths: list[int] = []  # content of responses, NONE: not for the lane
-        self.empty: list[bool] = []  # responses that have no content whatever they announce
-
-    def forget(self) -> None:
-        """Let go of the heads when they have become many; between windows only."""
-        if max(len(rows) for rows in self.rows) > KEPT:
-            self.__init__()  # type: ignore[misc]
-
-    def request(self, head: bytes) -> int:
-        """The number of a request's head."""
-        place = self._places[0].get(head)
-        return self._read_request(head) if place is None else place
-
-    def response(self, head: bytes) -> int:
-        """The number of a response's head."""
-        place = self._places[1].get(head)
-        return self._read_response(head) if place is None else place
-
-    def _read_request(self, head: bytes) -> int:
-        line, lines = _split(head)
-        said = request_line(line)
-        fields, problems = read_fields(lines)
-        how, more = framing(fields, said.version if said else None, response=False)
-        whole = _whole(head) and said is not None and said.version in ("1.0", "1.1")
-        plain = not (problems or more) and how == NOTHING and "upgrade" not in fields
-        self.fit.append(whole and plain and said is not None and said.method in ("GET", "HEAD"))
-        self.bare.append(said is not None and said.method == "HEAD")
-        method, target, version = said or (None, None, None)
-        self._keep(0, head, Exchange(method, target, version, request_fields=fields, request_start=_BEGIN))  # fmt: skip
-        return len(self.fit) - 1
-
-    def _read_response(self, head: bytes) -> int:
-        line, lines = _split(head)
-        said = status_line(line)
-        fields, problems = read_fields(lines)
-        how, more = framing(fields, said.version if said else None, response=True)
-        status = said.status if said else 0
-        empty = status in (204, 304)
-        plain = _whole(head) and status >= 200 and not problems and (empty or not more)
-        known = how.length is not None and how.known
-        self.lengths.append((how.length or 0) if plain and (known or empty) else NONE)
-        self.empty.append(empty)
-        self._keep(1, head, Exchange(status=status, response_fields=fields, response_start=_BEGIN))
-        return len(self.lengths) - 1
-
-    def _keep(self, side: int, head: bytes, exchange: Exchange) -> None:
-        self._places[side][head] = len(self.rows[side])
-        row = records.exchange(exchange)
-        self.rows[side].append({name: row[name] for name in (REQUEST, RESPONSE)[side]})
-
-
-def _split(head: bytes) -> tuple[bytes, bytes]:
-    """The start line and the field lines of a head."""
-    line = head.find(b"\n") + 1
-    return head[:line], head[line:-2]
-
-
-def _whole(head: bytes) -> bool:
-    """Whether the head ends where it is cut, and not before."""
-    end = _END.search(head)
-    return end is not None and end.end() == len(head)
 
 
 class Lane:
@@ -121,7 +39,7 @@ class Lane:
         self._taken: list[tuple[Integers, Connection, Integers, Integers]] = []
         count = len(self._starts)
         self.tiles = np.zeros(count, np.int64)
-        self._numbers = np.full((2, count), NONE)
+        self._numbers = np.full((len(COLUMNS), count), NONE)
         if count < 2:
             return
         found, rows = view.found, runs.rows
@@ -171,17 +89,20 @@ class Lane:
         asked, answered = first[runs], first[runs + 1]
         start, size = found.payload[asked].tolist(), found.length[asked].tolist()
         requests = [heads.request(data[a : a + n]) for a, n in zip(start, size, strict=True)]
+        lines, fields = np.array(requests, np.int64).T
         start = found.payload[answered].tolist()
         limit = (found.payload[answered] + np.minimum(found.length[answered], LONGEST)).tolist()
         ends = [data.find(b"\r\n\r\n", a, z) + 4 for a, z in zip(start, limit, strict=True)]
         responses = [heads.response(data[a:z]) for a, z in zip(start, ends, strict=True)]
-        self._numbers[0, runs], self._numbers[1, runs] = requests, responses
+        for side, numbers in enumerate((lines, fields, responses)):
+            self._numbers[side, runs] = numbers
         content = np.array(heads.lengths, np.int64)[responses]
-        empty = np.array(heads.empty, bool)[responses] | np.array(heads.bare, bool)[requests]
+        empty = np.array(heads.empty, bool)[responses] | np.array(heads.bare, bool)[lines]
         self._content = np.zeros(len(first), np.int64)
         self._content[runs] = np.where(empty, 0, content)
         head = np.array(ends) - np.array(start)
-        whole = np.array(heads.fit, bool)[requests] & (content != NONE) & (head >= 16)
+        whole = np.array(heads.fit, bool)[lines] & np.array(heads.plain, bool)[fields]
+        whole &= (content != NONE) & (head >= 16)
         tiles: Rows = whole & (self._totals[runs + 1] == head + self._content[runs])
         return tiles
 
@@ -214,7 +135,7 @@ class Lane:
         counts = np.array([len(taken[0]) for taken in self._taken])
         who = pl.DataFrame([taken[1].who() for taken in self._taken], schema=_WHO, orient="row")
         tables = [pl.DataFrame(rows, schema={n: records.SCHEMA[n] for n in names}, orient="row")
-                  for rows, names in zip(self._heads.rows, (REQUEST, RESPONSE), strict=True)]  # fmt: skip
+                  for rows, names in zip(self._heads.rows, COLUMNS, strict=True)]  # fmt: skip
         parts = [
             who[np.repeat(np.arange(len(counts)), counts)],
             *(table[self._numbers[side, runs]] for side, table in enumerate(tables)),

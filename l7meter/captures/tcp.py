@@ -7,6 +7,7 @@ that were not captured, come out as a gap of their exact size.
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
@@ -83,7 +84,7 @@ class Stream:
         self.missing = 0
         self.repeated = 0  # octets that came again
         self.closed: Moment | None = None  # where the FIN stands, all before it delivered
-        self.limits: list[str] = []
+        self.limits: Counter[str] = Counter()  # that were hit, by name
         self._next = 0  # sequence number of the next octet, not wrapped
         self._fin: tuple[int, Moment] | None = None
         self._held: list[_Held] = []
@@ -158,7 +159,7 @@ class Stream:
 
     def _take(self, place: int, payload: bytes, length: int, at: Moment) -> Iterator[Piece]:
         if place - self._next > FAR:
-            self.limits.append("segment far outside the window")
+            self.limits["segment far outside the window"] += 1
             return
         if place > self._next:
             insort(self._held, _Held(place, payload, length, at), key=attrgetter("seq"))
@@ -200,7 +201,7 @@ class Stream:
             if not (full or unheard or self._waited > PATIENCE):
                 return
             if full:
-                self.limits.append("segments held for reassembly")
+                self.limits["segments held for reassembly"] += 1
             yield from self._skip(at)
 
     def _skip(self, at: Moment) -> Iterator[Piece]:

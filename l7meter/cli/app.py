@@ -9,6 +9,7 @@ import typer
 
 from l7meter import __version__
 from l7meter.cli import (
+    capturing,
     checking,
     explaining,
     ingesting,
@@ -52,6 +53,7 @@ def root(
 
 
 ingesting.register(app)
+capturing.register(app)
 parsing.register(app)
 checking.register(app)
 querying.register(app)

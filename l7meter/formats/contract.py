@@ -51,7 +51,7 @@ class Raw(NamedTuple):
 class Parsed(NamedTuple):
     """Records (the said columns the format knows), rejects, and counts: nothing else is in a block.
 
-    `lines == records.height + rejects.height + sum(skipped.values())`.
+    `lines == records.height + rejects.height + sum(skipped.values())`; of a capture, lines are packets.
     """
 
     records: pl.DataFrame

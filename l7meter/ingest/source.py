@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from queue import Queue
-from threading import Thread
-from typing import TypeVar
 
 from l7meter.captures import Capture, Keyed, is_capture
 from l7meter.errors import SourceError, UsageError
@@ -36,12 +33,10 @@ from l7meter.formats import (
 from l7meter.ingest import capture
 from l7meter.ingest.coding import Coder, Coding
 from l7meter.sources import Block, Stream, blocks, open_stream
+from l7meter.sources.ahead import ahead
 from l7meter.sources.identity import HEAD_BYTES
 
 BLOCK = 16 << 20
-AHEAD = 1  # blocks read before they are asked for
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ class Reading:
             return
         pending: deque[Future[Parsed]] = deque()
         context = None
-        for block in _ahead(self._blocks):
+        for block in ahead(self._blocks):
             segments, context = self.format.reader.cut(block, context)
             for segment in segments:
                 coding = self.coder.coding(len(block.data)) if self.coder else None
@@ -138,7 +133,7 @@ def open_source(name: str, said: Said, marks: Collection[int] = ()) -> Reading:
     start, pieces = started(stream)
     if kind := is_capture(start):
         reading = Reading(stream, capture.CAPTURES[kind], said.options, iter(()))
-        reading.capture = capture.opened(_ahead(pieces), name, said.engine, said.tls_keys)
+        reading.capture = capture.opened(ahead(pieces), name, said.engine, said.tls_keys)
         return reading
     if formats and formats[0].family == "capture":
         raise SourceError(f"{name}: not a packet capture")
@@ -193,34 +188,3 @@ def cores() -> int:
 def workers() -> Executor:
     """The threads that parse, conclude and write."""
     return ThreadPoolExecutor(cores(), thread_name_prefix="l7meter")
-
-
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, made in a thread of their own a few ahead: decompression overlaps parsing."""
-    queue: Queue[tuple[str, Item | BaseException | None]] = Queue(AHEAD)
-    stopped = False
-
-    def work() -> None:
-        try:
-            for item in items:
-                queue.put(("item", item))
-                if stopped:
-                    return
-            queue.put(("end", None))
-        except BaseException as error:  # handed to the consumer, which raises it
-            queue.put(("error", error))
-
-    thread = Thread(target=work, daemon=True, name="l7meter-read")
-    thread.start()
-    try:
-        while True:
-            kind, value = queue.get()
-            if kind == "end":
-                return
-            if isinstance(value, BaseException):
-                raise value
-            yield value  # type: ignore[misc]
-    finally:
-        stopped = True
-        while not queue.empty():
-            queue.get_nowait()

@@ -131,7 +131,7 @@ def told(row: dict[str, Any]) -> list[str]:
     return [str(row[name]) for name in KEY]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(whole(), WRAPPING), min_size=1, max_size=3),
     st.lists(st.integers(0, 5), min_size=1, max_size=6),
@@ -217,7 +217,7 @@ def damaged(draw: st.DrawFn) -> list[Sent]:
     return segments
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(damaged(), WRAPPING), min_size=1, max_size=3),
     st.booleans(),

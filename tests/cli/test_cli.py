@@ -171,7 +171,7 @@ def test_exit_codes(run: Run, tmp_path: Path) -> None:
         ["parse", "a.log", "--timezone", ""],
         ["parse", "a.log", "--trusted-hops", "-1"],
         ["parse", "a.log", "--trusted-hops", "many"],
-        ["parse", "a.pcap", "--engine", "tshark"],
+        ["parse", "a.pcap", "--tls-keys", "no-such-keys.log"],
         ["ingest", "a.pcap", "--engine", "fast"],
         ["parse", "a.log", "-o", "yaml"],
         ["ingest", "a.log", "-o", "csv"],
