@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from l7meter.captures import Sums
 from l7meter.errors import SourceError, StoreError, UsageError
-from l7meter.ingest import Ingested, Said, check, ingest, parse, run, source
+from l7meter.ingest import Ingested, Said, check, ingest, parse, run
 from l7meter.store import Store, connect, verify
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_pcaps"
@@ -169,10 +170,24 @@ def test_capture_is_a_capture_whatever_format_of_logs_was_given(tmp_path: Path) 
 
 
 def test_engines_that_are_none_are_wrong_usage() -> None:
-    with pytest.raises(UsageError, match=r"comes? with the extra l7meter\[tshark\]"):
-        next(parse(str(SESSION), Said(engine="tshark")))
-    with pytest.raises(UsageError, match="--engine fast: there are columnar and exact"):
+    with pytest.raises(UsageError, match="--engine fast: there are columnar, exact, tshark"):
         next(parse(str(SESSION), Said(engine="fast")))
+    with pytest.raises(UsageError, match=r"--tls-keys none\.log: no such file"):
+        next(parse(str(SESSION), Said(tls_keys=Path("none.log"))))
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+def test_keys_put_exchanges_in_place_of_connections(tmp_path: Path) -> None:
+    session = SESSION.with_name("tls13.pcap")
+    truth = [json.loads(line) for line in session.with_suffix(".truth.jsonl").open()]
+    with Store.open_or_create(tmp_path / "store") as store:
+        ingest([str(session)], store, Said(tls_keys=session.with_suffix(".keylog")))
+    sound(tmp_path / "store")
+    assert rows(
+        tmp_path / "store",
+        "SELECT url_original, response_size, response_body_size FROM records "
+        "WHERE exchange_kind = 'http' ORDER BY ts",
+    ) == [(each["request_uri"], each["bytes_sent"], each["body_bytes_sent"]) for each in truth]
 
 
 def test_sums_of_logs_and_captures_stand_apart(tmp_path: Path) -> None:
@@ -262,7 +277,7 @@ class Fake:
 def test_frames_of_any_text_type_in_many_batches_equal_parse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "Capture", Fake)
+    monkeypatch.setattr("l7meter.ingest.capture.Capture", Fake)
     monkeypatch.setattr(run, "BATCH", 64 << 10)
     monkeypatch.setattr(run, "BLOCK", 16 << 10)
     monkeypatch.setattr("l7meter.sources.identity.PREFIX_BYTES", 32 << 10)
@@ -282,7 +297,7 @@ def test_frames_of_any_text_type_in_many_batches_equal_parse(
 def test_octets_that_do_not_add_up_are_not_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "Capture", Fake)
+    monkeypatch.setattr("l7meter.ingest.capture.Capture", Fake)
     monkeypatch.setattr(Fake, "payload_bytes", 41)
     with pytest.raises(StoreError, match="492 and not 480 octets of payload"):
         into(tmp_path / "store", SESSION)
