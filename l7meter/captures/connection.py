@@ -19,7 +19,7 @@ from l7meter.captures.exchange import Exchange
 from l7meter.captures.run import Run, Skipped
 from l7meter.captures.speech import Speech, says_client
 from l7meter.captures.sums import Sums
-from l7meter.captures.tcp import ACK, RST, SYN, Piece, Segment, Stream
+from l7meter.captures.tcp import ACK, FIN, RST, SYN, Piece, Segment, Stream
 
 START = 32  # octets of a first segment that may tell who sent it
 _CONTENT = bytes(1 << 20)  # stands for content, of which only the size matters
@@ -49,8 +49,13 @@ class Connection:
         """Take a segment; gives the rows that are whole by now."""
         self.last = at
         self.wire[sender] += wire
-        self._orient(sender, segment)
         stream, other = self.streams[sender], self.streams[1 - sender]
+        bare = not (segment.length or segment.flags & (SYN | FIN | RST))
+        if bare and stream.started and stream.whole and other.whole:
+            if segment.ack is not None:
+                other.acknowledged(segment.ack)
+            return
+        self._orient(sender, segment)
         for piece in stream.segment(segment, at):
             self._piece(sender, piece)
         if segment.ack is not None:

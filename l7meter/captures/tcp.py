@@ -137,8 +137,7 @@ class Stream:
 
     def other_passed(self, at: Moment) -> Iterator[Piece]:
         """A segment of the other direction was seen: patience with a hole comes to its end."""
-        if self._held:
-            yield from self._overdue(at)
+        return self._overdue(at) if self._held else iter(())
 
     def end(self, at: Moment) -> Iterator[Piece]:
         """What is still held, and what was acknowledged and never seen."""

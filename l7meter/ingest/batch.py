@@ -28,11 +28,11 @@ class Batch:
 
     records: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
     rejects: list[tuple[int, pl.DataFrame]] = field(default_factory=list)
-    blocks: int = 0  # taken, those of rejects alone included
+    octets: int = 0  # of content taken, that of rejects alone included
 
-    def add(self, source: int, records: pl.DataFrame, rejects: pl.DataFrame) -> None:
-        """Take a block's records and rejects of the source with this ordinal."""
-        self.blocks += 1
+    def add(self, source: int, records: pl.DataFrame, rejects: pl.DataFrame, octets: int) -> None:
+        """Take the records and rejects of so many octets of the source with this ordinal."""
+        self.octets += octets
         if records.height:
             self.records.append((source, records))
         if rejects.height:

@@ -25,6 +25,7 @@ from l7meter.sources import Identifier, Identity
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
 
+LINE = 256  # octets that stand for a record of a capture
 BATCH = 80 << 20  # octets of content to a data file: some 300,000 lines
 Progress = Callable[[Source], None]
 
@@ -95,7 +96,8 @@ class _Run:
             ordinal = len(self.done.sources)
             reading.coder = self._coder
             for parsed in reading:
-                self._batch.add(ordinal, parsed.records, parsed.rejects)
+                octets = parsed.records.height * LINE if reading.capture else BLOCK
+                self._batch.add(ordinal, parsed.records, parsed.rejects, octets)
                 source.lines += parsed.lines
                 source.records += parsed.records.height
                 source.rejects += parsed.rejects.height
@@ -117,7 +119,7 @@ class _Run:
 
     def _overflow(self, ordinal: int, identifier: Identifier) -> None:
         """Close the batch inside a long source, once its identity is known."""
-        if identifier.prefix_known and self._batch.blocks * BLOCK >= BATCH:
+        if identifier.prefix_known and self._batch.octets >= BATCH:
             self._ids[ordinal] = identifier.identity.source_id
             self._close()
 

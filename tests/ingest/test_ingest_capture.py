@@ -278,8 +278,7 @@ def test_frames_of_any_text_type_in_many_batches_equal_parse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("l7meter.ingest.capture.Capture", Fake)
-    monkeypatch.setattr(run, "BATCH", 64 << 10)
-    monkeypatch.setattr(run, "BLOCK", 16 << 10)
+    monkeypatch.setattr(run, "BATCH", 8 * run.LINE)
     monkeypatch.setattr("l7meter.sources.identity.PREFIX_BYTES", 32 << 10)
     store = tmp_path / "store"
     done = into(store, SESSION)
