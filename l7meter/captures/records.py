@@ -70,11 +70,9 @@ def exchange(of: Exchange) -> dict[str, Any]:
     asked, answered = of.request_fields, of.response_fields
     first = min(m for m in (of.request_start, of.response_start) if m is not None)
     last = max((m for m in (of.request_end, of.response_end) if m is not None), default=None)
-    host, port = _host(asked.get("host"))
     return {
         **span(first, last),
-        "server_address": host,
-        "server_port": port,
+        "server_address": _host(asked.get("host")),
         "url_original": of.target,
         "request_method": of.method,
         "network_protocol_version": of.version or of.response_version,
@@ -113,14 +111,12 @@ def tls(connection: Tls) -> dict[str, Any]:
     }
 
 
-def _host(field: str | None) -> tuple[str | None, int | None]:
-    """Host and port of a Host field (RFC 9110 section 7.2)."""
-    if not field:
-        return None, None
-    host, colon, port = field.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and len(port) <= 5 and host:
-        return host.strip("[]"), int(port)
-    return field.strip("[]"), None
+def _host(field: str | None) -> str | None:
+    """The host of a Host field (RFC 9110 section 7.2); the port is the connection's."""
+    host, colon, port = (field or "").rpartition(":")
+    if colon and host and port.isascii() and port.isdigit():
+        return host.strip("[]")
+    return (field or "").strip("[]") or None
 
 
 def _length(field: str | None) -> int | None:
