@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from l7meter.captures.base import Moment, Side
+from l7meter.captures.dialog import Dialog
 from l7meter.captures.exchange import Exchange
 from l7meter.captures.http1 import Conversation, looks_like_request
 from l7meter.captures.http2 import Http2
@@ -21,64 +22,62 @@ class Plain:
 
     def __init__(self) -> None:
         self.spoken = True
-        self.tunnel = [0, 0]  # octets behind CONNECT or Upgrade, by side
-        self.tunnel_from: Moment | None = None
-        self._http: Conversation | Http2 | None = None
+        self._dialog: Dialog | None = None
         self._early: list[tuple[Side, bytes, Moment]] = []
         self._exchanges: list[Exchange] = []
 
     @property
+    def tunnel(self) -> list[int]:
+        """Octets behind CONNECT or Upgrade, by side."""
+        return (self._dialog and self._dialog.tunnel) or [0, 0]
+
+    @property
+    def tunnel_from(self) -> Moment | None:
+        """When the tunnel began."""
+        return self._dialog.tunnel_from if self._dialog else None
+
+    @property
     def remainder(self) -> list[int]:
         """Octets that belong to no message, by side."""
-        return self._http.remainder if self._http else [0, 0]
+        return self._dialog.remainder if self._dialog else [0, 0]
 
     @property
     def overhead(self) -> list[int]:
         """Octets of HTTP/2 between the messages, by side."""
-        return self._http.overhead if isinstance(self._http, Http2) else [0, 0]
+        return self._dialog.overhead if self._dialog else [0, 0]
 
     def data(self, side: Side, octets: bytes, at: Moment) -> None:
         """Take the next octets of a side."""
-        if self._http is None and self.spoken:
+        if self._dialog:
+            self._dialog.data(side, octets, at)
+            self._exchanges += self._dialog.finished()
+        elif self.spoken:
             self._early.append((side, octets, at))
             self._tell(enough=TELLING)
-        elif isinstance(self._http, Conversation) and self.tunnel_from is None:
-            rest = self._http.data(side, octets, at)
-            late = self._http.late(side.other)
-            if rest or late:
-                self.tunnel_from = at
-                self.tunnel[side] += len(rest)
-                self.tunnel[side.other] += len(late)
-        elif self.tunnel_from:
-            self.tunnel[side] += len(octets)
-        elif self._http:
-            self._http.data(side, octets, at)
-        if self._http:
-            self._exchanges += self._http.finished()
 
     def end(self, clean: list[bool], at: Moment) -> list[Exchange]:
         """All exchanges; `clean` says of which side the connection's end was seen."""
         self._tell(enough=1)
-        if self._http:
+        if self._dialog:
             for side in Side:
-                self._http.close(side, at, clean[side])
-            self._exchanges += [*self._http.finished(), *self._http.end()]
+                self._dialog.close(side, at, clean=clean[side])
+            self._exchanges += self._dialog.end()
         return self._exchanges
 
     def _tell(self, enough: int) -> None:
-        if self._http or not self.spoken:
+        if self._dialog or not self.spoken:
             return
         start = b"".join(octets for side, octets, _ in self._early if side is Side.ORIG)
         if len(start) < enough:
             self.spoken = sum(len(octets) for _, octets, _ in self._early) <= MAX_EARLY
         elif start[:TELLING] == PREFACE[:TELLING]:
-            self._http = Http2()
+            self._dialog = Dialog(Http2())
         elif looks_like_request(start):
-            self._http = Conversation()
+            self._dialog = Dialog(Conversation())
         else:
             self.spoken = False
         early, self._early = self._early, []
-        if self._http:
+        if self._dialog:
             for each in early:
                 self.data(*each)
         elif self.spoken:
