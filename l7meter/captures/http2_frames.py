@@ -10,8 +10,15 @@ from typing import NamedTuple
 from l7meter.captures.base import Moment
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 3.4
+_TELLING = 8, 14  # octets of it, at least and at most, that tell HTTP/2: up to the version
 HEADER = 9  # octets: length, type, flags, stream
 END_STREAM, END_HEADERS, PADDED, PRIORITY = 0x1, 0x4, 0x8, 0x20
+
+
+def looks_like_http2(octets: bytes) -> bool:
+    """Whether the first octets that a client sent begin the preface of HTTP/2."""
+    least, most = _TELLING
+    return len(octets) >= least and PREFACE[:most].startswith(octets[:most])
 
 
 class Kind(IntEnum):

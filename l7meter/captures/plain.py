@@ -7,7 +7,7 @@ from l7meter.captures.dialog import Dialog
 from l7meter.captures.exchange import Exchange
 from l7meter.captures.http1 import Conversation, looks_like_request
 from l7meter.captures.http2 import Http2
-from l7meter.captures.http2_frames import PREFACE
+from l7meter.captures.http2_frames import looks_like_http2
 
 TELLING = 14  # octets of the client that tell what is spoken: so much of HTTP/2's preface does
 MAX_EARLY = 64 << 10  # octets of the server before that; HTTP/2 servers send some 100
@@ -70,7 +70,7 @@ class Plain:
         start = b"".join(octets for side, octets, _ in self._early if side is Side.ORIG)
         if len(start) < enough:
             self.spoken = sum(len(octets) for _, octets, _ in self._early) <= MAX_EARLY
-        elif start[:TELLING] == PREFACE[:TELLING]:
+        elif looks_like_http2(start):
             self._dialog = Dialog(Http2())
         elif looks_like_request(start):
             self._dialog = Dialog(Conversation())

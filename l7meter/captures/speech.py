@@ -8,11 +8,11 @@ from l7meter.captures.exchange import Exchange
 from l7meter.captures.http1 import Conversation, looks_like_request, looks_like_response
 from l7meter.captures.http1_message import ENDLESS
 from l7meter.captures.http2 import Http2
+from l7meter.captures.http2_frames import looks_like_http2
 from l7meter.captures.tcp import Piece
 from l7meter.captures.tls import Tls, looks_like_tls
 
 TELLING = 8  # octets of a side that tell what is spoken
-PREFACE = b"PRI * HTTP/2.0"
 LOOK = 64 << 10  # octets in which TLS is sought in the midst; two records of a side have 33 KiB
 START_LINE = len("G / HTTP/1.1\n")  # octets of the shortest one
 _CLIENT_HELLO, _SERVER_HELLO = b"\x01", b"\x02"  # in the sixth octet
@@ -121,7 +121,7 @@ class Speech:
         whole = self.from_start and not any(p.missing for _, p in self._early)
         if any(looks_like_tls(start) for start in starts):
             self.tls = Tls()
-        elif starts[Side.ORIG].startswith(PREFACE):
+        elif looks_like_http2(starts[Side.ORIG]):
             self._dialog = Dialog(Http2())
         elif looks_like_request(starts[Side.ORIG]) or looks_like_response(starts[Side.RESP]):
             self._dialog = Dialog(Conversation())
