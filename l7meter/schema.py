@@ -18,6 +18,8 @@ import pyarrow as pa
 
 Kind = Literal["said", "concluded"]
 Type = Literal["timestamp", "string", "int16", "int32", "int64", "double", "bool"]
+EXCHANGE_KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
+LARGEST = 2**53  # 9 PB; beyond, a said number is garbage, and JSON's are not exact (RFC 7493 §2.2)
 
 
 class Column(NamedTuple):

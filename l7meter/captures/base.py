@@ -6,6 +6,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 
+def text(octets: bytes) -> str:
+    """Octets as text; what is no UTF-8 stands as its escape."""
+    return octets.decode("utf-8", "backslashreplace")
+
+
 class Side(IntEnum):
     """Who sent it: the client that opened the connection, or the server (Zeek's orig and resp)."""
 
@@ -19,6 +24,7 @@ class Side(IntEnum):
 
 
 _OTHER = (Side.RESP, Side.ORIG)
+Endpoint = tuple[bytes, int]  # packed address and port
 
 
 class Moment(NamedTuple):

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from l7meter.captures.base import text
+
 SERVER_NAME, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS, ECH = 0, 13, 16, 43, 0xFE0D
 
 # as servers log them (`ssl_protocol` of nginx, `SSL_PROTOCOL` of Apache)
@@ -93,7 +95,7 @@ def parse_client_hello(body: bytes, transport: str) -> ClientHello | None:
     return ClientHello(
         version_name(version),
         names[0] if names else None,
-        tuple(_text(name) for name in alpn),
+        tuple(text(name) for name in alpn),
         _ja4(
             transport, version, ciphers, _not_grease([n for n, _ in extensions]), alpn, signatures
         ),
@@ -124,12 +126,8 @@ def _server_names(extension: bytes) -> list[str]:
     while len(entries):
         kind, name = entries.number(1), entries.vector(2)
         if kind == 0 and name:
-            found.append(_text(name))
+            found.append(text(name))
     return found
-
-
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "backslashreplace")
 
 
 def _numbers(octets: bytes) -> list[int]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l7meter.captures import records
-from l7meter.captures.base import Moment, Side
+from l7meter.captures.base import Endpoint, Moment, Side
 from l7meter.captures.exchange import Exchange
 from l7meter.captures.run import Run, Skipped
 from l7meter.captures.speech import Speech, says_client
@@ -23,7 +23,6 @@ from l7meter.captures.tcp import ACK, FIN, RST, SYN, Piece, Segment, Stream
 
 START = 32  # octets of a first segment that may tell who sent it
 _CONTENT = bytes(1 << 20)  # stands for content, of which only the size matters
-Endpoint = tuple[bytes, int]  # packed address and port
 Row = dict[str, Any]
 
 
@@ -104,7 +103,7 @@ class Connection:
                 self._speech.piece(side, Piece(run.payload(row), 0, at))
             place, done = upto, done + size
             yield from self._whole(self._speech.finished())
-        self._finish(run, (int(passed[0][-1]), int(passed[1][-1])), before)
+        self._finish(run, before)
 
     def may_skip(self, run: Run, answer: int) -> bool:
         """Whether exchanges that tile a stretch can be taken for granted: nothing is under way."""
@@ -119,10 +118,9 @@ class Connection:
         for of, octets in ((end, skipped.asked), (1 - end, skipped.answered)):
             self.streams[of].passed(octets)
         self._messages += skipped.asked + skipped.answered
-        passed = run.wire_passed()
         self._counted[end] = self.wire[end] + skipped.client_wire
         self._counted[1 - end] = self.wire[1 - end] + skipped.server_wire
-        self._finish(run, (int(passed[0][-1]), int(passed[1][-1])), list(self.wire))
+        self._finish(run, self.wire)
 
     def wire_since(
         self, client: NDArray[np.int64], server: NDArray[np.int64]
@@ -143,12 +141,12 @@ class Connection:
         client = self._client or 0
         return (*self._named(client), *self._named(1 - client))
 
-    def _finish(self, run: Run, passed: tuple[int, int], before: list[int]) -> None:
+    def _finish(self, run: Run, before: list[int]) -> None:
         """What a stretch leaves behind: octets of all its packets, and the last acknowledgements."""
         self.by_columns = True
         end = run.sender
-        self.wire[end] = before[end] + passed[0]
-        self.wire[1 - end] = before[1 - end] + passed[1]
+        self.wire[end] = before[end] + int(run.wire[~run.opposite].sum())
+        self.wire[1 - end] = before[1 - end] + int(run.wire[run.opposite].sum())
         self.last = run.moment(len(run.rows) - 1)
         for of, opposite in ((end, True), (1 - end, False)):
             ack = run.highest_ack(opposite=opposite)
@@ -222,18 +220,15 @@ class Connection:
     def _last_rows(self) -> Iterator[Row]:
         """The last exchange, what the connection is if there was none, and what is left over."""
         closed: list[Row] = []
-        speech = self._speech
-        missing = {"missing_bytes": speech.missing}
+        speech, last = self._speech, self.last
         if speech.tls:
-            span = records.span(self.first, self.last)
-            closed.append({**span, **_sizes(speech.octets), **missing, **records.tls(speech.tls)})
-        elif speech.tunnel is not None and speech.tunnel_from:
-            span = records.span(speech.tunnel_from, self.last)
-            closed.append({**span, **_sizes(speech.tunnel), **missing, "exchange_kind": "tunnel"})
+            row = records.unread("tls", self.first, last, speech.octets, speech.missing)
+            closed.append(row | records.tls(speech.tls))
+        elif speech.tunnel and speech.tunnel_from:
+            closed.append(records.unread("tunnel", speech.tunnel_from, last, speech.tunnel, speech.missing))  # fmt: skip
         if any(speech.remainder) or not (self._done or closed or self._messages):
-            span = records.span(self.first, self.last)
-            left = {**span, **_sizes(speech.remainder), "exchange_kind": "remainder"}
-            closed.append(left | ({} if closed else missing))
+            missing = None if closed else speech.missing
+            closed.append(records.unread("remainder", self.first, last, speech.remainder, missing))
         rows = [row for row, _ in self._done] + closed
         for place, row in enumerate(rows):
             known = self._done[place][1] if place < len(self._done) else self.wire
@@ -246,17 +241,9 @@ class Connection:
         mine = [now - before for now, before in zip(wire, self._counted, strict=True)]
         self._counted = list(wire)
         row["client_wire_bytes"], row["server_wire_bytes"] = mine[client], mine[1 - client]
-        (row["client_address"], row["client_port"]) = self._named(client)
-        address, port = self._named(1 - client)
-        row["server_address"] = row.get("server_address") or address
-        row["server_port"] = port
         row.setdefault("url_scheme", "http" if row["exchange_kind"] == "http" else None)
-        return row
+        return records.between(row, self.ends[client], self.ends[1 - client])
 
     def _named(self, end: int) -> tuple[str, int]:
         packed, port = self.ends[end]
         return records.address(packed), port
-
-
-def _sizes(octets: list[int]) -> Row:
-    return {"request_size": octets[Side.ORIG], "response_size": octets[Side.RESP]}

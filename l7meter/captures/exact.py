@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from l7meter.captures import records
-from l7meter.captures.base import Moment, Side
-from l7meter.captures.connection import Connection, Endpoint
+from l7meter.captures.base import Endpoint, Moment, Side
+from l7meter.captures.connection import Connection
 from l7meter.captures.links import Datagram, Decoder
 from l7meter.captures.quic import Quic, looks_like_quic
 from l7meter.captures.sums import Sums
@@ -39,8 +39,11 @@ class Packet(NamedTuple):
     @property
     def pair(self) -> Pair:
         """Both ends, the lower first."""
-        one, other = self.sender, self.receiver
-        return (one, other) if one < other else (other, one)
+        return _pair(self.sender, self.receiver)
+
+
+def _pair(one: Endpoint, other: Endpoint) -> Pair:
+    return (one, other) if one < other else (other, one)
 
 
 class Exact:
@@ -109,7 +112,7 @@ class Exact:
             return
         ports = int.from_bytes(octets[0:2], "big"), int.from_bytes(octets[2:4], "big")
         sender, other = (datagram.source, ports[0]), (datagram.destination, ports[1])
-        pair = (sender, other) if sender < other else (other, sender)
+        pair = _pair(sender, other)
         payload, length = octets[8:], max(datagram.length - 8, 0)
         connection = self._udp.get(pair)
         if connection is None:
@@ -188,22 +191,12 @@ class _QuicConnection:
         sums.wire_bytes += sum(self._wire)
         sums.missing_bytes += self._cut
         hello = self._quic.hello
-        client, server = self.ends
-        return {
-            **records.span(self.first, self.last),
-            "exchange_kind": "quic",
-            "url_scheme": "https",
+        row = {
+            **records.unread("quic", self.first, self.last, self._octets, self._cut),
+            **records.greeting(hello),
             "network_protocol_version": "3" if hello and "h3" in hello.alpn else None,
             "tls_version": "TLSv1.3",  # RFC 9001 section 4.2
-            "tls_server_name": hello.server_name if hello else None,
-            "tls_fingerprint": hello.ja4 if hello else None,
-            "client_address": records.address(client[0]),
-            "client_port": client[1],
-            "server_address": (hello and hello.server_name) or records.address(server[0]),
-            "server_port": server[1],
-            "request_size": self._octets[Side.ORIG],
-            "response_size": self._octets[Side.RESP],
             "client_wire_bytes": self._wire[Side.ORIG],
             "server_wire_bytes": self._wire[Side.RESP],
-            "missing_bytes": self._cut,
         }
+        return records.between(row, *self.ends)

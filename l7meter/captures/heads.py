@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from l7meter.captures.base import Side
+from l7meter.captures.base import Side, text
 
 MAX_HEAD = 256 << 10  # octets of start line and fields; servers refuse more than 8 to 64 KiB
 MAX_METHOD = 32  # octets; the longest registered method has 17
@@ -108,11 +108,6 @@ def looks_like_response(octets: bytes) -> bool:
     start = octets[:MAX_HEAD].lstrip(b"\r\n")[:12]
     whole = start + b"HTTP/1.1 200"[len(start) :]
     return bool(start) and re.fullmatch(rb"HTTP/1\.[0-9] [0-9]{3}", whole) is not None
-
-
-def text(octets: bytes) -> str:
-    """Octets as text; what is no UTF-8 stands as its escape."""
-    return octets.decode("utf-8", "backslashreplace")
 
 
 def read_fields(lines: bytes) -> tuple[dict[str, str], list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hpack import Decoder, HPACKError
 
+from l7meter.captures.base import text
 from l7meter.captures.exchange import Exchange
 from l7meter.captures.http2_frames import PADDED, PRIORITY, Frame, Kind
 
@@ -102,14 +103,10 @@ def _sorted_out(fields: Fields) -> tuple[dict[str, str], dict[str, str]]:
     pseudo: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for name, value in fields:
-        key, text = _text(name).lower(), _text(value)
+        key, said = text(name).lower(), text(value)
         if key.startswith(":"):
-            pseudo.setdefault(key, text)
+            pseudo.setdefault(key, said)
         else:
-            values.setdefault(key, []).append(text)
+            values.setdefault(key, []).append(said)
     # the crumbs of a cookie are one (RFC 9113 8.2.3)
     return pseudo, {k: ("; " if k == "cookie" else ", ").join(v) for k, v in values.items()}
-
-
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "backslashreplace")

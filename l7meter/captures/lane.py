@@ -16,15 +16,14 @@ from l7meter.captures.connection import Connection
 from l7meter.captures.exact import LINGER
 from l7meter.captures.lane_heads import COLUMNS, NONE, Heads
 from l7meter.captures.run import Skipped
-from l7meter.captures.tcp import FIN, RST, SYN
+from l7meter.captures.tcp import SPACE, SPECIAL
 from l7meter.captures.view import View
+from l7meter.schema import EXCHANGE_KINDS
 
 Integers = NDArray[np.int64]
 Rows = NDArray[np.bool_]
 
 LONGEST = 8192  # octets of a head
-_SPACE = 1 << 32
-_URG = 32
 
 
 class Lane:
@@ -49,7 +48,7 @@ class Lane:
         place = np.where(data > 0, np.arange(len(rows)), -1)
         self._ends = np.maximum.reduceat(place, self._starts)  # the row of a run's last data
         end_packet = rows[self._ends]
-        ends = (found.seq[end_packet] + found.length[end_packet]) % _SPACE
+        ends = (found.seq[end_packet] + found.length[end_packet]) % SPACE
         self._wire = [np.cumsum(found.wire[rows] * (runs.sender == end)) for end in (0, 1)]
         fit = self._candidates(first)
         if not fit.any():
@@ -66,10 +65,10 @@ class Lane:
         fresh = np.zeros(len(runs.rows) + 1, np.bool_)
         fresh[runs.connection] = True
         times = view.window.time[runs.rows]
-        paused = np.diff(times, prepend=times[:1]) > LINGER
-        backward = np.diff(times, prepend=times[:1]) < 0
-        broken = np.logical_or.reduceat((paused | backward) & ~fresh[:-1], self._starts)
-        special = (found.flags[first] & (SYN | FIN | RST | _URG)) != 0
+        passed = np.diff(times, prepend=times[:1])
+        unsteady = (passed > LINGER) | (passed < 0)
+        broken = np.logical_or.reduceat(unsteady & ~fresh[:-1], self._starts)
+        special = (found.flags[first] & SPECIAL) != 0
         sender = runs.sender[self._starts]
         data = np.frombuffer(view.window.data, np.uint8)
         at = found.payload[first].clip(0, len(data) - 4)
@@ -152,7 +151,7 @@ class Lane:
             client_wire_bytes=pl.Series(client),
             server_wire_bytes=pl.Series(server),
             missing_bytes=pl.lit(0, pl.Int64),
-            exchange_kind=pl.lit("http", records.KINDS),
+            exchange_kind=pl.lit("http", EXCHANGE_KINDS),
             complete=pl.lit(value=True),
             source_line=pl.Series(first + window.number),
         )

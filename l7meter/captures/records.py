@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-from l7meter.captures.base import Moment, Side
+from l7meter.captures.base import Endpoint, Moment, Side, text
+from l7meter.captures.client_hello import ClientHello
 from l7meter.captures.exchange import Exchange
 from l7meter.captures.tls import Tls
-from l7meter.schema import COLUMNS
+from l7meter.schema import COLUMNS, EXCHANGE_KINDS, LARGEST
 
-KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
 FILLED = (
     "ts", "duration", "client_address", "client_port", "forwarded_for", "server_address", "server_port",
     "url_scheme", "url_original", "request_method", "network_protocol_version", "response_status_code",
@@ -25,10 +26,9 @@ FILLED = (
     "exchange_kind", "complete", "source_line",
 )  # fmt: skip
 SCHEMA = pl.Schema(
-    {name: KINDS if name == "exchange_kind" else COLUMNS[name].polars for name in FILLED}
+    {name: EXCHANGE_KINDS if name == "exchange_kind" else COLUMNS[name].polars for name in FILLED}
 )
 _CACHE = ("cf-cache-status", "x-cache", "x-cache-status", "cdn-cache", "cache-status")
-_LARGEST = 2**53  # as for logs: beyond, a length is garbage
 
 
 class Rows:
@@ -96,19 +96,47 @@ def exchange(of: Exchange) -> dict[str, Any]:
     }
 
 
+def unread(
+    kind: str, first: Moment, last: Moment, octets: Sequence[int], missing: int | None
+) -> dict[str, Any]:
+    """What is no exchange: a closed connection, a tunnel, a remainder; octets by side."""
+    return {
+        **span(first, last),
+        "exchange_kind": kind,
+        "request_size": octets[Side.ORIG],
+        "response_size": octets[Side.RESP],
+        "missing_bytes": missing,
+    }
+
+
 def tls(connection: Tls) -> dict[str, Any]:
     """What a TLS connection says in the clear."""
     hello = connection.hello
     return {
-        "exchange_kind": "tls",
-        "url_scheme": "https",
+        **greeting(hello),
         "tls_version": connection.version or (hello.version if hello else None),
-        "tls_server_name": hello.server_name if hello else None,
-        "tls_fingerprint": hello.ja4 if hello else None,
         "request_body_size": connection.application[Side.ORIG],
         "response_body_size": connection.application[Side.RESP],
-        "server_address": hello.server_name if hello else None,
     }
+
+
+def greeting(hello: ClientHello | None) -> dict[str, Any]:
+    """What the ClientHello of a connection says of it, if it was seen."""
+    name = hello.server_name if hello else None
+    return {
+        "url_scheme": "https",
+        "tls_server_name": name,
+        "tls_fingerprint": hello.ja4 if hello else None,
+        "server_address": name,
+    }
+
+
+def between(row: dict[str, Any], client: Endpoint, server: Endpoint) -> dict[str, Any]:
+    """The row with who spoke to whom; a server that the row names keeps its name."""
+    row["client_address"], row["client_port"] = address(client[0]), client[1]
+    row["server_address"] = row.get("server_address") or address(server[0])
+    row["server_port"] = server[1]
+    return row
 
 
 def _host(field: str | None) -> str | None:
@@ -122,7 +150,8 @@ def _host(field: str | None) -> str | None:
 def _length(field: str | None) -> int | None:
     if field is None or not (field.isascii() and field.isdigit()):
         return None
-    return length if (length := int(field[:20])) <= _LARGEST else None
+    digits = field.lstrip("0")[: len(str(LARGEST)) + 1]
+    return length if (length := int(digits or "0")) <= LARGEST else None
 
 
 def _user(field: str | None) -> str | None:
@@ -135,4 +164,4 @@ def _user(field: str | None) -> str | None:
     except (binascii.Error, ValueError):
         return None
     user, colon, _ = pair.partition(b":")
-    return user.decode("utf-8", "backslashreplace") if colon and user else None
+    return text(user) if colon and user else None

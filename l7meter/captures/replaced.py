@@ -74,11 +74,9 @@ def exchanges(row: Row, opened: Opened) -> list[Row]:
     """The rows of an opened connection; the octets of its packets are shared out by their octets."""
     rows = [records.exchange(one) for one in opened.exchanges]
     if opened.tunnel_from:
-        span = records.span(opened.tunnel_from, opened.last)
-        rows.append({**span, **_sized(opened.tunnel), "exchange_kind": "tunnel", "missing_bytes": 0})  # fmt: skip
+        rows.append(records.unread("tunnel", opened.tunnel_from, opened.last, opened.tunnel, 0))
     if any(opened.remainder):
-        span = records.span(opened.first, opened.last)
-        rows.append({**span, **_sized(opened.remainder), "exchange_kind": "remainder", "missing_bytes": 0})  # fmt: skip
+        rows.append(records.unread("remainder", opened.first, opened.last, opened.remainder, 0))
     for side, wire in (("request", "client_wire_bytes"), ("response", "server_wire_bytes")):
         weights = [part[f"{side}_size"] or 0 for part in rows]
         for part, share in zip(rows, shares(row[wire], weights), strict=True):
@@ -135,7 +133,3 @@ def _move(sums: Sums, opened: Opened) -> None:
 
 def _sizes(row: Row) -> tuple[int, int]:
     return row["request_size"], row["response_size"]
-
-
-def _sized(octets: Sequence[int]) -> Row:
-    return {"request_size": octets[0], "response_size": octets[1]}

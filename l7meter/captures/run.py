@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l7meter.captures.base import Moment
-
-HALF = 1 << 31  # of the sequence numbers
+from l7meter.captures.tcp import SPACE
 
 
 class Run(NamedTuple):
@@ -50,7 +49,7 @@ class Run(NamedTuple):
         acks = self.ack[(self.opposite == opposite) & (self.ack >= 0)]
         if not len(acks):
             return None
-        ahead = (acks - acks[0] + HALF) % (2 * HALF)
+        ahead = (acks - acks[0] + SPACE // 2) % SPACE
         return int(acks[np.argmax(ahead)])
 
 

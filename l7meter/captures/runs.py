@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l7meter.captures.headers import Headers
-from l7meter.captures.tcp import FIN, RST, SYN
+from l7meter.captures.tcp import SPACE, SPECIAL
 from l7meter.captures.window import Window
 
 Integers = NDArray[np.int64]
 Rows = NDArray[np.bool_]
-_SPACE = 1 << 32
-_URG = 32
 _IPV6_NAMES = 1 << 40  # endpoints of IPv6 are numbered from here, behind those of IPv4
 ADDRESS = {4: (12, 4), 6: (8, 16)}  # place of the source address in the IP header, and octets
 
@@ -61,12 +59,12 @@ def cut(window: Window, headers: Headers) -> Runs:
 def _breaks(headers: Headers, rows: Integers, sender: Integers, fresh: Rows) -> Rows:
     """The rows that do not go on where the connection's last data ended."""
     flags, length = headers.flags[rows], headers.length[rows]
-    special: Rows = (flags & (SYN | FIN | RST | _URG)) != 0
+    special: Rows = (flags & SPECIAL) != 0
     breaks = special.copy()
     breaks[1:] |= special[:-1]
     data = np.flatnonzero((length > 0) | fresh)
     if len(data) > 1:
-        end = (headers.seq[rows[data]] + length[data]) % _SPACE
+        end = (headers.seq[rows[data]] + length[data]) % SPACE
         goes_on = (headers.seq[rows[data[1:]]] == end[:-1]) & (
             sender[data[1:]] == sender[data[:-1]]
         )

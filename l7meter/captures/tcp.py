@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from l7meter.captures.base import Moment
 
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-_SPACE = 1 << 32  # of sequence numbers
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+SPECIAL = FIN | SYN | RST | URG  # more than data and acknowledgements
+SPACE = 1 << 32  # of sequence numbers
 
 FAR = (
     1 << 30
@@ -96,14 +97,12 @@ class Stream:
         """The pieces that this segment completes."""
         seq = segment.seq
         if segment.flags & SYN:
-            seq = (seq + 1) % _SPACE
+            seq = (seq + 1) % SPACE
         if not self.started:
             self.started = True
             self._next = seq
         place = self._unwrapped(seq)
-        if (
-            segment.flags & RST
-        ):  # its payload, if any, is a message for people (RFC 9293 section 3.5.2)
+        if segment.flags & RST:  # its payload is a message for people (RFC 9293 section 3.5.2)
             return
         if segment.length:
             yield from self._take(place, segment.payload, segment.length, at)
@@ -154,7 +153,7 @@ class Stream:
             yield self._gap(behind, at)
 
     def _unwrapped(self, seq: int) -> int:
-        return self._next + (seq - self._next + _SPACE // 2) % _SPACE - _SPACE // 2
+        return self._next + (seq - self._next + SPACE // 2) % SPACE - SPACE // 2
 
     def _take(self, place: int, payload: bytes, length: int, at: Moment) -> Iterator[Piece]:
         if place - self._next > FAR:
@@ -165,10 +164,7 @@ class Stream:
             self._held_octets += length
             return
         yield from self._deliver(place, payload, length, at)
-        while self._held and self._held[0].seq <= self._next:
-            held = self._held.pop(0)
-            self._held_octets -= held.length
-            yield from self._deliver(*held)
+        yield from self._caught_up()
 
     def _deliver(self, place: int, payload: bytes, length: int, at: Moment) -> Iterator[Piece]:
         """Octets that start at the next place or before it; the first copy of an octet counts."""
@@ -204,11 +200,13 @@ class Stream:
             yield from self._skip(at)
 
     def _skip(self, at: Moment) -> Iterator[Piece]:
-        held = self._held.pop(0)
-        self._held_octets -= held.length
-        if held.seq > self._next:
-            yield self._gap(held.seq - self._next, at)
-        yield from self._deliver(*held)
+        hole = self._held[0].seq - self._next
+        if hole > 0:
+            yield self._gap(hole, at)
+        yield from self._caught_up()
+
+    def _caught_up(self) -> Iterator[Piece]:
+        """What was held and is next now."""
         while self._held and self._held[0].seq <= self._next:
             held = self._held.pop(0)
             self._held_octets -= held.length

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l7meter.captures.base import Moment, Side
+from l7meter.captures.base import Moment, Side, text
 from l7meter.captures.client_hello import (
     ALPN,
     SUPPORTED_VERSIONS,
@@ -192,4 +192,4 @@ class Tls:
         except ShortError:
             return
         self.version, self.cipher = version_name(version), cipher
-        self.alpn = alpn[0].decode("utf-8", "backslashreplace") if alpn else None
+        self.alpn = text(alpn[0]) if alpn else None

@@ -15,7 +15,7 @@ from l7meter.formats.text import MISSING, UNESCAPE
 from l7meter.formats.times import iso
 from l7meter.formats.urls import absolute
 from l7meter.formats.values import address_maybe_port
-from l7meter.schema import COLUMNS
+from l7meter.schema import COLUMNS, EXCHANGE_KINDS
 
 Types = Callable[[str], pl.Categorical]
 
@@ -109,7 +109,6 @@ def _present(text: pl.Series) -> pl.Series:
     return text.scatter(missing, None) if missing.len() else text
 
 
-KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
 # Long text that recurs: looked at once a value, not once a row.
 _FEW_VALUES = ("client_address", "user_agent_original", "referrer", "user_name", "forwarded_for", "content_type")  # fmt: skip
 _NUMERIC = {name for name, column in COLUMNS.items() if column.type not in ("string", "bool")}
@@ -194,7 +193,7 @@ def _checked(
     """Good rows, and the others with their first reason."""
     number = raw.frame["source_line"]
     named = [number, *(values.alias(name) for name, values in columns.items() if name in COLUMNS)]
-    records = pl.DataFrame(named).with_columns(exchange_kind=pl.lit("http", KINDS))
+    records = pl.DataFrame(named).with_columns(exchange_kind=pl.lit("http", EXCHANGE_KINDS))
     if "ts" not in columns:
         wrong[NO_TIME] = pl.Series([True]).new_from_index(0, number.len())
     elif columns["ts"].null_count():

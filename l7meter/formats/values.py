@@ -11,8 +11,7 @@ from collections.abc import Callable
 import polars as pl
 
 from l7meter.columns import map_distinct
-
-LARGEST = 2**53  # 9 PB; beyond, JSON's numbers are not exact (RFC 7493 §2.2)
+from l7meter.schema import LARGEST
 
 
 def text(raw: pl.Series) -> pl.Series:
