@@ -21,6 +21,14 @@ def is_capture(start: bytes) -> str | None:
     return "pcap" if pcap.order(start) else None
 
 
+def first_time(start: bytes) -> int | None:
+    """When the first packet passed that is whole in a capture's first octets, ns since 1970 UTC."""
+    for window in Container([start]).windows():
+        said = window.time[window.time != NO_TIME]
+        return int(said[0]) if len(said) else None
+    return None
+
+
 class Container:
     """The packets of one file from its (decompressed) octets, in pieces of any size, in order.
 
@@ -73,6 +81,8 @@ class Container:
             if len(walk.start):
                 yield self._window(data, walk)
             if self.problem:
+                for _ in self._pieces:
+                    pass  # read to the end all the same: a source is known by all of its octets
                 return
             held, have = [data[walk.end :]], len(data) - walk.end
             # a record longer than the size: twice the octets each time, so that joining is linear

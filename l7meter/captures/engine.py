@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -17,6 +18,15 @@ from l7meter.captures.untimed import UNTIMED, timed
 from l7meter.captures.window import NO_TIME, Window
 from l7meter.sources.ahead import ahead
 
+BACK = 10**9  # ns by which packets of one capture may be out of order
+
+
+class File(NamedTuple):
+    """One file of a capture: how it was read, and the sums of the files before it."""
+
+    container: Container
+    before: Sums
+
 
 class Capture:
     """One capture: iterate `frames` for its records; then `sums` and `problem` are final.
@@ -24,17 +34,27 @@ class Capture:
     `pieces` are its decompressed octets in order; `engine` is `columnar` (with the exact path for
     what does not fit) or `exact`; both give the same records.
     A packet without a time takes that of the packet before it; ahead of the first it is skipped.
+
+    `following` are the files in which the capture goes on: packets are numbered on, and connections
+    cross. A file that begins before the one ahead of it has ended is a capture of its own.
     """
 
-    def __init__(self, pieces: Iterable[bytes], *, engine: str = "columnar") -> None:
+    def __init__(
+        self,
+        pieces: Iterable[bytes],
+        *,
+        engine: str = "columnar",
+        following: Iterable[Iterable[bytes]] = (),
+    ) -> None:
         self.engine = engine
         self.sums = Sums()
-        self._container = Container(pieces)
+        self.files: list[File] = []  # as far as they are read
+        self._files = chain([pieces], following)
 
     @property
     def problem(self) -> str | None:
         """How the capture was cut short or is broken; None while all is well."""
-        return self._container.problem
+        return "; ".join(filter(None, (file.container.problem for file in self.files))) or None
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Frames of the said columns that captures fill (`records.SCHEMA`), as exchanges end."""
@@ -42,8 +62,16 @@ class Capture:
         exact = Exact(self.sums)
         columnar = Columnar(exact)
         last = NO_TIME
-        for packets in ahead(self._container.windows()):
-            window = timed(packets, last)
+        for container, packets in ahead(self._windows()):
+            if not self.files or self.files[-1].container is not container:
+                if packets is not None and _anew(packets, last):
+                    for row in exact.end():
+                        rows.add(row)
+                self.files.append(File(container, self.sums + Sums()))
+            if packets is None:
+                continue
+            before = self.files[-1].before.packets
+            window = timed(packets._replace(number=before + packets.number), last)
             self.sums.packets += len(packets.start)
             if left_out := len(packets.start) - len(window.start):
                 self.sums.skipped[UNTIMED] += left_out
@@ -60,6 +88,21 @@ class Capture:
             rows.add(row)
         if len(rows):
             yield rows.take()
+
+    def _windows(self) -> Iterator[tuple[Container, Window | None]]:
+        """The windows of all files, each with its own; None for a file that has none."""
+        for pieces in self._files:
+            container = Container(pieces)
+            windows = container.windows()
+            yield container, next(windows, None)
+            for window in windows:
+                yield container, window
+
+
+def _anew(window: Window, last: int) -> bool:
+    """Whether a file begins before the one ahead of it has ended: they are not of one capture."""
+    said = window.time[window.time != NO_TIME]
+    return last != NO_TIME and len(said) > 0 and int(said[0]) < last - BACK
 
 
 def _exactly(window: Window, exact: Exact) -> Iterator[dict[str, Any]]:

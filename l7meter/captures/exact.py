@@ -51,7 +51,7 @@ class Exact:
 
     def __init__(self, sums: Sums) -> None:
         self.sums = sums
-        self._decoder = Decoder()
+        self._decoder = Decoder(sums.skipped)
         self._tcp: dict[Pair, Connection] = {}
         self._udp: dict[Pair, _QuicConnection] = {}
 
@@ -148,8 +148,6 @@ class Exact:
             yield connection.end(self.sums)
         self._udp.clear()
         self._decoder.flush()
-        self.sums.skipped.update(self._decoder.skipped)
-        self._decoder.skipped.clear()
 
 
 def _begins_anew(connection: Connection, sender: Endpoint, segment: Segment, at: Moment) -> bool:

@@ -35,8 +35,8 @@ class Decoder:
     or in `held`, the fragments that wait for others.
     """
 
-    def __init__(self) -> None:
-        self.skipped: Counter[str] = Counter()
+    def __init__(self, skipped: Counter[str] | None = None) -> None:
+        self.skipped = Counter() if skipped is None else skipped
         self._fragments = Fragments(self.skipped)
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass
@@ -29,3 +30,18 @@ class Sums:
     missing_bytes: int = 0  # acknowledged or within the sequence, but not captured
     bad_checksums: int = 0  # packets, kept all the same: offload makes them
     limits: Counter[str] = field(default_factory=Counter)  # that were hit, by name
+
+    def __add__(self, other: Sums) -> Sums:
+        """Both together."""
+        return Sums(*(_of(self, name) + _of(other, name) for name in NAMES))
+
+    def __sub__(self, before: Sums) -> Sums:
+        """What came since the sums were `before`."""
+        return Sums(*(_of(self, name) - _of(before, name) for name in NAMES))
+
+
+NAMES = tuple(each.name for each in fields(Sums))
+
+
+def _of(sums: Sums, name: str) -> Any:
+    return getattr(sums, name)  # an int, or a Counter: both add up

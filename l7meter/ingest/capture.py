@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +80,15 @@ def read(capture: Capture | Keyed, coder: Coder | None) -> Iterator[Parsed]:
     """
     packets, skipped = 0, Counter[str]()
     for frame in capture.frames():
-        records = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
-        if coder:
-            records = coder.coding(int(records.estimated_size())).code(records)
-        yield _parsed(records, capture.sums, packets, skipped)
+        yield _parsed(coded(frame, coder), capture.sums, packets, skipped)
         packets, skipped = capture.sums.packets, Counter(capture.sums.skipped)
     yield _parsed(NOTHING, capture.sums, packets, skipped)
+
+
+def coded(frame: pl.DataFrame, coder: Coder | None) -> pl.DataFrame:
+    """A frame of a capture with its text as codes, or as text where there is no coder."""
+    records = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+    return coder.coding(int(records.estimated_size())).code(records) if coder else records
 
 
 def _parsed(records: pl.DataFrame, sums: Sums, packets: int, skipped: Counter[str]) -> Parsed:
@@ -96,11 +98,7 @@ def _parsed(records: pl.DataFrame, sums: Sums, packets: int, skipped: Counter[st
 
 def added(parts: Iterable[Sums]) -> Sums:
     """The sums of several captures together."""
-    whole = Sums()
-    for part in parts:
-        for each in fields(Sums):
-            setattr(whole, each.name, getattr(whole, each.name) + getattr(part, each.name))
-    return whole
+    return sum(parts, Sums())
 
 
 def accounted(sums: Sums) -> dict[str, Any]:

@@ -15,13 +15,15 @@ import polars as pl
 from l7meter import __version__
 from l7meter.attribution import Attribution
 from l7meter.errors import SourceError
+from l7meter.formats import REJECTS
 from l7meter.ingest.batch import Batch, Written
-from l7meter.ingest.capture import accounted
+from l7meter.ingest.capture import CAPTURES, accounted
 from l7meter.ingest.coding import Coder
 from l7meter.ingest.known import Known
 from l7meter.ingest.outcome import Ingested, Source
+from l7meter.ingest.rotation import Rotation, rotations
 from l7meter.ingest.source import BLOCK, Said, open_source, workers
-from l7meter.sources import Identifier, Identity
+from l7meter.sources import Identifier, Identity, Stream
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
 
@@ -45,8 +47,11 @@ def ingest(
     """
     started = time.monotonic()
     run = _Run(store, said or Said(), Attribution(registry), progress or (lambda _: None))
-    for name in names:
-        run.take(name)
+    given = list(names)
+    run.done.sources += map(_named, given)
+    place = {name: ordinal for ordinal, name in enumerate(given)}
+    for together in rotations(given, run.said):
+        run.take({place[name]: name for name in together})
     run.commit()
     run.done.seconds = time.monotonic() - started
     return run.done
@@ -69,31 +74,33 @@ class _Run:
         self._pending: list[tuple[Source, SourceRow]] = []
         self._ids: dict[int, str] = {}
 
-    def take(self, name: str) -> None:
-        """Read one source into the batch; commit when enough has come together."""
-        source = Source(os.fsencode(name).decode("utf-8", "backslashreplace"))
-        self.done.sources.append(source)
-        self.progress(source)
-        try:
-            self._read(source, name)
-        except SourceError as error:
-            source.status, source.problem = "failed", str(error).removeprefix(f"{name}: ")
-            self._batch.drop(len(self.done.sources))
-        self.progress(source)
+    def take(self, names: dict[int, str]) -> None:
+        """Read one source, or those of a rotation, by ordinal; commit when enough came together."""
+        rotation: dict[int, str] = {}
+        for ordinal, name in names.items():
+            source = self.done.sources[ordinal]
+            self.progress(source)
+            try:
+                if len(names) == 1:
+                    self._read(ordinal, name)
+                elif self._opened(source, name):
+                    rotation[ordinal] = name
+                    continue
+            except SourceError as error:
+                self._fail(ordinal, str(error).removeprefix(f"{name}: "))
+            self._rotation(rotation)  # ends where a file is left out
+            rotation = {}
+            self.progress(source)
+        self._rotation(rotation)
         if self._content >= BATCH or self._written:
             self.commit()
 
-    def _read(self, source: Source, name: str) -> None:
+    def _read(self, ordinal: int, name: str) -> None:
+        source = self.done.sources[ordinal]
         reading = open_source(name, self.said)
         with reading.stream as stream:
-            source.format, source.size = reading.format.name, stream.size
-            head = stream.identifier.identity
-            same = self.known.verdict(name, head)
-            if same:
-                source.status, source.problem, source.bytes_read = same.status, same.problem, 0
-                source.source_id = same.source_id
+            if self._known(source, name, stream, reading.format.name):
                 return
-            ordinal = len(self.done.sources)
             reading.coder = self._coder
             for parsed in reading:
                 octets = parsed.records.height * LINE if reading.capture else BLOCK
@@ -106,16 +113,75 @@ class _Run:
                 source.bytes_read = stream.bytes_read
                 self.progress(source)
                 self._overflow(ordinal, stream.identifier)
-            source.skipped = source.skipped_by_reason.total()
-            source.skipped_by_reason += Counter()  # drops zeros
-            source.bytes_read = stream.bytes_read
             source.problem = reading.problem
             source.capture = reading.capture.sums if reading.capture else None
-            identity = stream.identifier.identity
+            self._finish(ordinal, stream, reading.format.size)
+
+    def _opened(self, source: Source, name: str) -> bool:
+        """Whether a file of a rotation is to be read: it can be, and is new."""
+        reading = open_source(name, self.said)
+        with reading.stream as stream:
+            return not self._known(source, name, stream, reading.format.name)
+
+    def _rotation(self, names: dict[int, str]) -> None:
+        if not names:
+            return
+        ordinals = list(names)
+        rotation = Rotation(list(names.values()), self.said.engine, self._coder)
+        nothing, ended = pl.DataFrame(schema=REJECTS), 0
+        for place, records in rotation:
+            self._batch.add(ordinals[place], records, nothing, records.height * LINE)
+            self.done.sources[ordinals[place]].records += records.height
+            while ended < rotation.place:
+                self._identify(ordinals[ended], rotation.streams.get(ended))
+                ended += 1
+            current = ordinals[rotation.place]
+            self.done.sources[current].lines = rotation.packets(rotation.place)
+            if stream := rotation.streams.get(rotation.place):
+                self.done.sources[current].bytes_read = stream.bytes_read
+                self._overflow(current, stream.identifier)
+            self.progress(self.done.sources[current])
+        for place, sums in enumerate(rotation.sums):
+            if place in rotation.missing:
+                self._fail(ordinals[place], rotation.missing[place])
+                continue
+            source = self.done.sources[ordinals[place]]
+            source.lines, source.capture = sums.packets, sums
+            source.skipped_by_reason.update(sums.skipped)
+            source.problem = rotation.problem(place)
+            self._finish(
+                ordinals[place], rotation.streams[place], CAPTURES[source.format or ""].size
+            )
+            self.progress(source)
+
+    def _known(self, source: Source, name: str, stream: Stream, format_: str) -> bool:
+        """Note what a source is; whether the store has it, so that it is left alone."""
+        source.format, source.size = format_, stream.size
+        if same := self.known.verdict(name, stream.identifier.identity):
+            source.status, source.problem, source.bytes_read = same.status, same.problem, 0
+            source.source_id = same.source_id
+        return same is not None
+
+    def _finish(self, ordinal: int, stream: Stream, size: str) -> None:
+        """Note a source that was read to its end."""
+        source = self.done.sources[ordinal]
+        source.skipped = source.skipped_by_reason.total()
+        source.skipped_by_reason += Counter()  # drops zeros
+        source.bytes_read = stream.bytes_read
+        identity = stream.identifier.identity
         self._ids[ordinal] = source.source_id = identity.source_id
         self._content += identity.content_bytes
         self.known.add(source.name, identity)
-        self._pending.append((source, _row(source, reading.format.size, identity)))
+        self._pending.append((source, _row(source, size, identity)))
+
+    def _identify(self, ordinal: int, stream: Stream | None) -> None:
+        if stream:
+            self._ids[ordinal] = stream.identifier.identity.source_id
+
+    def _fail(self, ordinal: int, problem: str) -> None:
+        source = self.done.sources[ordinal]
+        source.status, source.problem = "failed", problem
+        self._batch.drop(ordinal)
 
     def _overflow(self, ordinal: int, identifier: Identifier) -> None:
         """Close the batch inside a long source, once its identity is known."""
@@ -152,6 +218,10 @@ class _Run:
                 if (octets := getattr(row, f"server_bytes_{basis}")) is not None:
                     self.done.server_bytes_by_basis[basis] += octets
         self._pending, self._written, self._ids = [], [], {}
+
+
+def _named(name: str) -> Source:
+    return Source(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _row(source: Source, size: str, identity: Identity) -> SourceRow:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +85,23 @@ def judged(
 
 def _said(sums: Sums) -> dict[str, Any]:
     return {name: value for name, value in asdict(sums).items() if name not in BY_ENGINE}
+
+
+def cut(octets: bytes, *packets: int) -> list[bytes]:
+    """A pcap as the files of a rotation, cut ahead of these packets (from 0)."""
+    header, record = 24, 16
+    edges = [int(start) - record for each in Container([octets]).windows() for start in each.start]
+    edges.append(len(octets))
+    places = [header, *(edges[min(packet, len(edges) - 1)] for packet in sorted(packets)), len(octets)]  # fmt: skip
+    return [octets[:header] + octets[one:other] for one, other in pairwise(places)]
+
+
+def moved(octets: bytes, seconds: Callable[[int], int]) -> bytes:
+    """A little-endian pcap whose packets, told by their number from 0, passed so much later."""
+    result, place, number = bytearray(octets), 24, 0
+    while place < len(result):
+        time = int.from_bytes(result[place : place + 4], "little") + seconds(number)
+        result[place : place + 4] = time.to_bytes(4, "little")
+        place += 16 + int.from_bytes(result[place + 8 : place + 12], "little")
+        number += 1
+    return bytes(result)
