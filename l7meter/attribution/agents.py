@@ -1,4 +1,4 @@
-"""Which software asked: name, version, kind and CI from the User-Agent field.
+"""Which software asked: name, version, kind, CI and details from the User-Agent field.
 
 An agent is claimed by the most specific rule that fits it, whatever the order of the rules:
 
@@ -18,20 +18,22 @@ from typing import Any
 
 import polars as pl
 
+from l7meter.attribution import agents_details
 from l7meter.attribution.agents_browser import conclude_mozilla
 from l7meter.attribution.agents_ci import DIALECTS
-from l7meter.attribution.agents_rules import NUMBER, PLAIN, TCHAR, Rules, rules_id, shipped
+from l7meter.attribution.agents_rules import NUMBER, PLAIN, TCHAR, Rules, shipped
 
-__all__ = ["SCHEMA", "conclude", "rules_id"]
+__all__ = ["SCHEMA", "conclude"]
 
 SCHEMA = pl.Schema(
-    {
-        "agent_name": pl.String,
-        "agent_version": pl.String,
-        "agent_kind": pl.String,
-        "agent_ci": pl.Boolean,
-        "agent_rule": pl.String,
-    }
+    [
+        ("agent_name", pl.String),
+        ("agent_version", pl.String),
+        ("agent_kind", pl.String),
+        ("agent_ci", pl.Boolean),
+        ("agent_details", agents_details.DETAILS),
+        ("agent_rule", pl.String),
+    ]
 )
 # Characters read of one agent. pip, the most talkative client, sends some 700.
 LIMIT = 4096
@@ -46,19 +48,29 @@ def conclude(agents: pl.Series, rules: Rules | None = None) -> pl.DataFrame:
     """What each agent says of itself; same height and order as `agents`, columns of `SCHEMA`.
 
     `agents` are distinct values of `user_agent_original`. `agent_ci` is null where the agent does
-    not say; `agent_rule` names the rule that claimed it ("package-manager/pip"), null where none
-    did. Null, empty and "-" have no name and kind `unknown`. Never raises over what agents hold.
+    not say; `agent_details` holds what structured agents tell besides (`agents_details.FIELDS`),
+    null where that is nothing; `agent_rule` names the rule that claimed it ("package-manager/pip"),
+    null where none did. Null, empty and "-" have no name and kind `unknown`. Never raises over what agents hold.
     """
     rules = rules or shipped()
     frame = _claim(_prepare(agents), rules)
+    claimed = frame.filter(pl.col("claim").is_not_null()).join(
+        rules.claims, on="claim", how="left", maintain_order="left"
+    )
     unclaimed = frame.filter(pl.col("claim").is_null())
     mozilla = pl.col("token").is_in(["mozilla", "opera"]).fill_null(False)
     parts = [
-        _by_rule(frame.filter(pl.col("claim").is_not_null()), rules),
+        _by_rule(claimed, rules),
         conclude_mozilla(unclaimed.filter(mozilla)),
         _unknown(unclaimed.filter(~mozilla)),
     ]
-    return pl.concat(parts, how="diagonal").sort("row").select(SCHEMA.names())
+    # Details last: eighteen columns are moved once, not at each step (0.1 s in 100 k agents).
+    return (
+        pl.concat(parts, how="diagonal")
+        .sort("row")
+        .join(agents_details.conclude(claimed), on="row", how="left", maintain_order="left")
+        .select(SCHEMA.names())
+    )
 
 
 def _prepare(agents: pl.Series) -> pl.DataFrame:
@@ -95,7 +107,6 @@ def _claim(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def _by_rule(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """What the rules conclude of the agents they claim."""
-    frame = frame.join(rules.claims, on="claim", how="left", maintain_order="left")
     frame = _each(frame, "rule_number", rules.versions, "own", pl.String)
     frame = _each(frame, "ci", DIALECTS, "agent_ci", pl.Boolean)
     own = pl.col("rule_number").is_in(list(rules.versions))
@@ -131,7 +142,7 @@ def _each(
 
     An expression sees only its own rows, so a hundred regular expressions cost one pass.
     """
-    chosen = frame.filter(pl.col(by).is_in(list(expressions)))
+    chosen = frame.select("row", "agent", by).filter(pl.col(by).is_in(list(expressions)))
     parts = [
         part.select("row", expressions[key].cast(dtype).alias(name))
         for (key,), part in chosen.partition_by(by, as_dict=True).items()

@@ -7,9 +7,10 @@ import polars as pl
 _AGENT = pl.col("agent")
 
 DIALECTS: dict[str, pl.Expr] = {
-    # pip, uv, Hatch, twine: a JSON object with "ci": true, false or null. A quote inside a JSON
-    # string is escaped, so `"user_data":"{\"ci\":true}"` does not match.
-    "json": _AGENT.str.extract(r'[{,]\s*"ci"\s*:\s*(true|false)\b').replace_strict(
+    # pip, uv, Hatch: a JSON object with "ci": true, false or null. A quote inside a JSON
+    # string is escaped, so `"user_data":"{\"ci\":true}"` does not match. The first word is the
+    # answer, so that a search for it ends there even where it is null.
+    "json": _AGENT.str.extract(r'[{,]\s*"ci"\s*:\s*(true|false|null)\b').replace_strict(
         {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
     ),
     # npm, pnpm, yarn: " ci/github-actions"; Bundler: " ci/github,ci".

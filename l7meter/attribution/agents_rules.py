@@ -10,7 +10,12 @@ A file is a kind (`package-manager.toml`), a table in it is one rule, and its ke
 - `version`: a regular expression whose group is the version, `""` for none; by default the number
   behind the token's slash;
 - `ci`: the dialect in which the agent speaks of CI, a key of `agents_ci.DIALECTS`;
-- `examples`: `[agent, version, ci]`, shortened from the end where the agent does not say.
+- `details`: the dialect in which it tells more, a key of `agents_details.dialects()` or `json`;
+- `operator`: the company that runs it from addresses of its own, where it is such a robot; `*` for
+  one of the name it gives;
+- `ranges`: which of the operator's lists in `data/bots.parquet` hold those addresses;
+- `examples`: `[agent, version, ci, details]`, each left out where the agent does not say; details
+  are a table.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import json
 import re
 import tomllib
 from functools import cached_property, lru_cache
-from importlib import metadata, resources
+from importlib import resources
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -31,6 +36,15 @@ NUMBER = r"v?(\d[0-9A-Za-z.+~_-]{0,63})"
 PLAIN = r"v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:[\s;,)]|$)"
 
 _AGENT = pl.col("agent")
+
+
+class Example(NamedTuple):
+    """An agent and what is concluded of it."""
+
+    agent: str
+    version: str | None = None
+    ci: bool | None = None
+    details: dict[str, str | bool] | None = None
 
 
 class Rule(NamedTuple):
@@ -44,14 +58,17 @@ class Rule(NamedTuple):
     match: str | None
     version: str | None
     ci: str | None
-    examples: tuple[tuple[Any, ...], ...]
+    details: str | None
+    operator: str | None
+    ranges: tuple[str, ...]
+    examples: tuple[Example, ...]
 
 
 class Rules:
     """A set of rules, laid out for lookup; the order in which they are given does not matter.
 
     `claims` holds one row for each token or word of each rule: claim (its number), rule_number,
-    agent_name, agent_kind, agent_rule, ci.
+    agent_name, agent_kind, agent_rule, ci, details.
     """
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
@@ -59,12 +76,12 @@ class Rules:
         self.tokens: dict[str, int] = {}
         self.words: dict[str, int] = {}
         self.narrowed: dict[str, list[tuple[str, int]]] = {}
-        rows: list[tuple[int, int, str, str, str, str | None]] = []
+        rows: list[tuple[int | str | None, ...]] = []
         for number, rule in enumerate(self.rules):
             for product in (*rule.token, *rule.word):
                 claim = len(rows)
                 name = product if rule.name == "*" else rule.name
-                rows.append((claim, number, name, rule.kind, rule.id, rule.ci))
+                rows.append((claim, number, name, rule.kind, rule.id, rule.ci, rule.details))
                 if product in rule.word:
                     self.words[product.lower()] = claim
                 elif rule.match is None:
@@ -81,6 +98,7 @@ class Rules:
                 "agent_kind": pl.String,
                 "agent_rule": pl.String,
                 "ci": pl.String,
+                "details": pl.String,
             },
             orient="row",
         )
@@ -138,11 +156,6 @@ def shipped() -> Rules:
     )
 
 
-def rules_id() -> str:
-    """Identity of what concludes agents: a digest of the rules, and ua-parser's data version."""
-    return f"{shipped().digest}+ua-parser-{metadata.version('ua-parser-builtins')}"
-
-
 def _rule(kind: str, key: str, hunk: dict[str, Any]) -> Rule:
     token, word = _several(hunk.pop("token", ())), _several(hunk.pop("word", ()))
     if not token and not word:
@@ -156,9 +169,17 @@ def _rule(kind: str, key: str, hunk: dict[str, Any]) -> Rule:
         match=hunk.pop("match", None),
         version=hunk.pop("version", None),
         ci=hunk.pop("ci", None),
-        examples=tuple(tuple(example) for example in hunk.pop("examples")),
+        details=hunk.pop("details", None),
+        operator=hunk.pop("operator", None),
+        ranges=_several(hunk.pop("ranges", ())),
+        examples=tuple(_example(*example) for example in hunk.pop("examples")),
         **hunk,
     )
+
+
+def _example(agent: str, *said: Any) -> Example:
+    known = {{str: "version", bool: "ci", dict: "details"}[type(value)]: value for value in said}
+    return Example(agent, **known)
 
 
 def _several(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
