@@ -2,7 +2,7 @@
 
 Counting requests is easily wrong by a fifth: in 2026 the Python package index found that
 `.metadata` files and two-byte 206 answers had been counted as downloads (metadata alone was 18.55 %
-of one package's). Byte metering never depends on this.
+of one package's). Byte metering never depends on this. docs/downloads.md has all cases.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_download() -> pl.Expr:
     for is everything (`bytes=0-`) and all of the announced length is known to have been sent; a client
     that fetches an artifact in several ranges is not counted at all.
 
-    False: everything else that is known (another kind of file, HEAD, 304, redirects, errors).
+    False: everything else that is known (another kind of file, HEAD, OPTIONS, 304, redirects, errors).
     Null: an artifact whose method or status the source does not say, and nothing else refutes it.
     """
     method, status = pl.col("request_method"), pl.col("response_status_code")

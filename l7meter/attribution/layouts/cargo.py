@@ -33,14 +33,14 @@ def _sparse(rows: pl.DataFrame) -> pl.DataFrame:
 LAYOUT = Layout(
     ecosystem="cargo",
     labels=("cargo", "crates"),
-    hint=r"/crates|/readmes/|\.crate",
+    hints=("/crates", "/readmes/", ".crate"),
     rules=(
         # a crate's name has no dot, so the first -d.d.d ends it
-        Rule("crate", "artifact", rf"/{_SHORTEST_NAME}-{_VERSION}\.crate$"),
-        Rule("download", "artifact", rf"/crates/{_NAME}/{_VERSION}/download$"),
+        Rule("crate", "artifact", rf"/{_SHORTEST_NAME}-{_VERSION}\.crate$", type="crate"),
+        Rule("download", "artifact", rf"/crates/{_NAME}/{_VERSION}/download$", type="crate"),
         Rule("publish", "other", r"/api/v1/crates/new$"),
-        Rule("crate-json", "metadata", rf"/api/v1/crates/{_NAME}$"),
-        Rule("version-json", "metadata", rf"/api/v1/crates/{_NAME}/{_VERSION}(?:/(?:dependencies|authors|readme))?$"),
+        Rule("crate-json", "metadata", rf"/api/v1/crates/{_NAME}$", type="json"),
+        Rule("version-json", "metadata", rf"/api/v1/crates/{_NAME}/{_VERSION}(?:/(?:dependencies|authors|readme))?$", type="json"),
         Rule("readme", "other", rf"/readmes/{_WORD}+/{_SHORTEST_NAME}-{_VERSION}\.html$"),
         Rule("service", "other", r"/api/v1/crates(?:/|$)"),
         Rule("config", "index", r"/config\.json$", named=True),

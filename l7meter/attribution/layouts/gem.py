@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from l7meter.attribution.layouts import Layout, Rule, encoded
+from l7meter.attribution.layouts import Layout, Rule, qualifiers
 
 _NAME = r"(?P<name>[A-Za-z0-9_.-]+)"
 _VERSION = r"(?P<version>[0-9]+(?:\.[0-9A-Za-z]+)*)"
@@ -23,18 +23,18 @@ _FULL = rf"(?P<name>[A-Za-z0-9_.-]+?)-{_VERSION}(?:-{_PLATFORM})?"
 LAYOUT = Layout(
     ecosystem="gem",
     labels=("gem", "gems", "rubygems"),
-    hint=r"\.gem|specs\.",
+    hints=(".gem", "specs."),
     rules=(
-        Rule("gem", "artifact", rf"/{_FULL}\.gem$"),
-        Rule("gemspec", "metadata", rf"/quick/Marshal\.[0-9.]+/{_FULL}\.gemspec\.rz$"),
+        Rule("gem", "artifact", rf"/{_FULL}\.gem$", type="gem"),
+        Rule("gemspec", "metadata", rf"/quick/Marshal\.[0-9.]+/{_FULL}\.gemspec\.rz$", type="gemspec"),
         Rule("specs", "index", r"/(?:latest_|prerelease_)?specs\.[0-9.]+(?:\.gz)?$"),
         Rule("info", "index", rf"/info/{_NAME}$", named=True),
         Rule("compact-index", "index", r"/(?:versions|names)$", named=True),
         Rule("dependencies", "index", r"/api/v1/dependencies(?:\.json)?$", named=True),
         Rule("marshal", "index", r"^/(?:Marshal\.[0-9.]+|yaml)(?:\.Z)?$", named=True),
-        Rule("gem-json", "metadata", r"/api/v1/(?:gems|versions)/(?P<name>[A-Za-z0-9_.-]+?)\.(?:json|yaml)$", named=True),
-        Rule("version-json", "metadata", rf"/api/v2/rubygems/{_NAME}/versions/{_VERSION}\.(?:json|yaml)$", named=True),
+        Rule("gem-json", "metadata", r"/api/v1/(?:gems|versions)/(?P<name>[A-Za-z0-9_.-]+?)\.(?:json|yaml)$", named=True, type="json"),
+        Rule("version-json", "metadata", rf"/api/v2/rubygems/{_NAME}/versions/{_VERSION}\.(?:json|yaml)$", named=True, type="json"),
         Rule("service", "other", r"^/(?:api|gems|downloads|search|stats|profiles)(?:/|$)", named=True),
     ),
-    qualifiers=pl.lit("platform=") + encoded(pl.col("variant")),
+    qualifiers=qualifiers(platform=pl.col("variant")),
 )  # fmt: skip

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from l7meter.attribution.layouts import Layout, Rule, encoded
+from l7meter.attribution.layouts import Layout, Rule, qualifiers
 
 _SEGMENT = r"[A-Za-z0-9_.+~-]+"
 _SIDECARS = r"(?:\.(?:asc|md5|sha1|sha256|sha512|sigstore(?:\.json)?))*"
 _FILE = rf"(?:/{_SEGMENT}){{3,}}/{_SEGMENT}"
 # endings that only a Maven repository serves from a folder of the file's own name and version
-_ENDINGS = r"\.(?:jar|pom|module|aar|war|ear|klib|hpi|jpi|nbm)"
-_OWN = rf"{_FILE}{_ENDINGS}{_SIDECARS}$"
+_ENDINGS = ("jar", "pom", "module", "aar", "war", "ear", "klib", "hpi", "jpi", "nbm")
+_OWN = rf"{_FILE}\.(?:{'|'.join(_ENDINGS)}){_SIDECARS}$"
 
 # the repository's root, as the common servers and repository managers place it
 _ROOT = (
@@ -85,14 +85,11 @@ def _file(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 _TYPE = pl.when(~pl.col("variant").is_in(["jar", "pom", "module"])).then(pl.col("variant"))
-_QUALIFIERS = pl.concat_str(
-    pl.lit("classifier=") + encoded(pl.col("file")), pl.lit("type=") + _TYPE, separator="&", ignore_nulls=True
-)  # fmt: skip
 
 LAYOUT = Layout(
     ecosystem="maven",
     labels=("maven", "maven2"),
-    hint=rf"/maven2/|/maven-metadata|/archetype-catalog|/\.index/|{_ENDINGS}",
+    hints=("/maven2/", "/maven-metadata", "/archetype-catalog", "/.index/", *(f".{end}" for end in _ENDINGS)),
     rules=(
         Rule("metadata", "index", rf"/{_SEGMENT}/maven-metadata(?:-{_SEGMENT})?\.xml{_SIDECARS}$", refine=_metadata),
         Rule("catalog", "index", rf"/archetype-catalog\.xml{_SIDECARS}$"),
@@ -106,10 +103,11 @@ LAYOUT = Layout(
         pl.col("namespace").str.replace_all("/", ".", literal=True) + ":" + pl.col("name")
     ),
     purl_name=pl.col("package_name").str.replace(":", "/", literal=True),
-    qualifiers=pl.when(_QUALIFIERS != "").then(_QUALIFIERS),
+    qualifiers=qualifiers(classifier=pl.col("file"), type=_TYPE),
     kind=pl.when(pl.col("path").str.contains(_SIDECARS[:-1] + "+$"))
     .then(pl.lit("sidecar"))
     .when(pl.col("variant").is_in(["pom", "module"]))
     .then(pl.lit("metadata"))
     .otherwise(pl.col("kind")),
+    type=pl.col("variant"),
 )  # fmt: skip

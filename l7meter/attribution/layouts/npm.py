@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from l7meter.attribution.layouts import Layout, Rule
+from l7meter.attribution.layouts import ROOT, Layout, Rule
 
 _CHARACTERS = r"[A-Za-z0-9_.~!'()*-]"
 _SCOPE = rf"(?:(?P<namespace>@{_CHARACTERS}+)/)?"
@@ -32,18 +32,18 @@ def _tarball(rows: pl.DataFrame) -> pl.DataFrame:
 LAYOUT = Layout(
     ecosystem="npm",
     labels=("npm", "npmjs", "yarnpkg"),
-    hint="/-/",
+    hints=("/-/",),
     rules=(
-        Rule("tarball", "artifact", rf"/{_NAME}/-/(?:@{_CHARACTERS}+/)?(?P<file>(?:{_CHARACTERS}|\+)+)\.tgz$", refine=_tarball),
+        Rule("tarball", "artifact", rf"/{_NAME}/-/(?:@{_CHARACTERS}+/)?(?P<file>(?:{_CHARACTERS}|\+)+)\.tgz$", type="tgz", refine=_tarball),
         Rule("attestations", "sidecar", rf"/-/npm/v1/attestations/{_NAME}@(?P<version>{_SEMVER})$"),
         Rule("dist-tags", "index", rf"/-/package/{_NAME}/dist-tags(?:/{_CHARACTERS}*)?$"),
         Rule("service", "other", r"/-/(?:(?:ping|whoami|v1/search|v1/login)$|npm/v1/|user/org\.couchdb\.user:)"),
         Rule("service", "other", r"^/-/", named=True),
         # not packages: https://github.com/npm/validate-npm-package-name#naming-rules
         Rule("page", "other", r"^/(?:favicon\.ico|robots\.txt|node_modules)$", named=True),
-        Rule("packument", "index", rf"^/{_NAME}/?$", named=True),
-        Rule("version", "metadata", rf"^/{_NAME}/(?P<version>{_SEMVER})$", named=True),
-        Rule("tag", "metadata", rf"^/{_NAME}/(?:{_TAGS})$", named=True),
+        Rule("packument", "index", rf"{ROOT}/{_NAME}/?$", named=True),
+        Rule("version", "metadata", rf"{ROOT}/{_NAME}/(?P<version>{_SEMVER})$", named=True, type="json"),
+        Rule("tag", "metadata", rf"{ROOT}/{_NAME}/(?:{_TAGS})$", named=True, type="json"),
     ),
     package=pl.when(pl.col("name").is_not_null()).then(
         pl.concat_str("namespace", "name", separator="/", ignore_nulls=True)

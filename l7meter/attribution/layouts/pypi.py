@@ -32,16 +32,16 @@ _WHEEL = rf"/{_TAG}-{_FIELD}(?:-[0-9][A-Za-z0-9_.]*)?-{_TAG}-{_TAG}-{_TAG}\.whl{
 _EGG = rf"{_TAG}-{_FIELD}-py[0-9.]+(?:-[A-Za-z0-9_.-]+)?\.egg{_ENDING}"
 _FIRST_TWO = r"^(?P<name>[^-]+)-(?P<version>[^-]+)-"
 _FILES = (
-    ("egg", _EGG, _FIRST_TWO),
-    ("platform", rf"{_SHORTEST_NAME}-{_VERSION}\.{_PLATFORM}(?:-py[0-9.]+)?{_ARCHIVE}{_ENDING}", ""),
-    ("rpm", rf"{_SHORTEST_NAME}-{_VERSION}-[0-9][A-Za-z0-9_.]*\.(?:noarch|src|i[3-6]86|x86_64)\.rpm{_ENDING}", ""),
+    ("egg", "egg", _EGG, _FIRST_TWO),
+    ("platform", "dumb", rf"{_SHORTEST_NAME}-{_VERSION}\.{_PLATFORM}(?:-py[0-9.]+)?{_ARCHIVE}{_ENDING}", ""),
+    ("rpm", "rpm", rf"{_SHORTEST_NAME}-{_VERSION}-[0-9][A-Za-z0-9_.]*\.(?:noarch|src|i[3-6]86|x86_64)\.rpm{_ENDING}", ""),
     # since PEP 625 one dash; before, the shortest name that leaves a version: foo-2-bar-1.0 is foo-2-bar
-    ("sdist", rf"{_TAG}-{_FIELD}{_ARCHIVE}{_ENDING}", rf"^(?P<name>[^-]+)-(?P<version>[^-]+?){_ARCHIVE}"),
-    ("old-sdist", rf"{_SHORTEST_NAME}-{_VERSION}{_ARCHIVE}{_ENDING}", ""),
-    ("odd-sdist", rf"{_SHORTEST_NAME}-(?P<version>v?[0-9]{CHARACTERS}*?){_ARCHIVE}{_ENDING}", ""),
+    ("sdist", "sdist", rf"{_TAG}-{_FIELD}{_ARCHIVE}{_ENDING}", rf"^(?P<name>[^-]+)-(?P<version>[^-]+?){_ARCHIVE}"),
+    ("old-sdist", "sdist", rf"{_SHORTEST_NAME}-{_VERSION}{_ARCHIVE}{_ENDING}", ""),
+    ("odd-sdist", "sdist", rf"{_SHORTEST_NAME}-(?P<version>v?[0-9]{CHARACTERS}*?){_ARCHIVE}{_ENDING}", ""),
 )  # fmt: skip
 # by digest (BLAKE2b-256, split 2/2/60), and by Python version, initial and name as before 2016
-_FOLDER = (
+FOLDER = (
     r"/packages/(?:[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}"
     r"|(?:source|any|(?:py|cp|pp)?[0-9][a-z0-9.]*)/[A-Za-z0-9]/[A-Za-z0-9._-]+)/"
 )
@@ -49,19 +49,19 @@ _FOLDER = (
 LAYOUT = Layout(
     ecosystem="pypi",
     labels=("pypi", "pythonhosted"),
-    hint=r"/packages/|\.whl|/simple/|/pypi/|/integrity/",
+    hints=("/packages/", ".whl", "/simple/", "/pypi/", "/integrity/"),
     rules=(
-        Rule("wheel", "artifact", _WHEEL, take=_FIRST_TWO),
-        *(Rule(name, "artifact", _FOLDER + file, take=take) for name, file, take in _FILES),
-        Rule("file", "artifact", rf"{_FOLDER}{CHARACTERS}+?{_ENDING}"),
+        Rule("wheel", "artifact", _WHEEL, type="wheel", take=_FIRST_TWO),
+        *(Rule(name, "artifact", FOLDER + file, type=word, take=take) for name, word, file, take in _FILES),
+        Rule("file", "artifact", rf"{FOLDER}{CHARACTERS}+?{_ENDING}", type="file"),
         Rule("project", "index", rf"/simple/{_NAME}/$"),
-        Rule("json", "metadata", rf"/pypi/{_NAME}/json/?$"),
-        Rule("version-json", "metadata", rf"/pypi/{_NAME}/(?P<version>{CHARACTERS}+)/json/?$"),
+        Rule("json", "metadata", rf"/pypi/{_NAME}/json/?$", type="json"),
+        Rule("version-json", "metadata", rf"/pypi/{_NAME}/(?P<version>{CHARACTERS}+)/json/?$", type="json"),
         Rule("integrity", "sidecar", rf"/integrity/{_NAME}/(?P<version>{CHARACTERS}+)/{CHARACTERS}+/provenance$"),
         Rule("simple", "index", r"/simple/?$", named=True),
         Rule("project", "index", rf"/simple/{_NAME}$", named=True),
         Rule("service", "other", r"^/(?:legacy|pypi|rss|search|stats|project)(?:/|$)", named=True),
-        *(Rule(name, "artifact", f"/{file}", named=True, take=take) for name, file, take in _FILES),
+        *(Rule(name, "artifact", f"/{file}", named=True, type=word, take=take) for name, word, file, take in _FILES),
     ),
     package=pl.col("name").str.to_lowercase().str.replace_all(r"[-_.]+", "-"),  # PEP 503
     kind=pl.when(pl.col("path").str.ends_with(".metadata"))
@@ -69,4 +69,12 @@ LAYOUT = Layout(
     .when(pl.col("path").str.contains(_SIDECARS + "$"))
     .then(pl.lit("sidecar"))
     .otherwise(pl.col("kind")),
+    # installers of one platform: what distutils called bdist_wininst, bdist_msi, bdist_dmg, bdist_dumb
+    type=pl.when(pl.col("path").str.ends_with(".metadata"))
+    .then(pl.lit("metadata"))
+    .when(pl.col("type") == "dumb")
+    .then(
+        pl.col("path").str.extract(r"\.(exe|msi|dmg)$").replace("exe", "wininst").fill_null("dumb")
+    )
+    .otherwise("type"),
 )  # fmt: skip
