@@ -29,7 +29,9 @@ def parse(
     map: str | list[str] | None = None,
     trusted_hops: int = 0,
     timezone: str = "UTC",
-    registry: str | None = None,
+    registry: str | list[str] | None = None,
+    organizations: str | Path | None = None,
+    refdata: str | Path | None = None,
     engine: str | None = None,
     tls_keys: str | Path | None = None,
 ) -> Iterator[pl.DataFrame]:
@@ -40,6 +42,7 @@ def parse(
     records are left out (`l7meter check` shows them). Raises `l7meter.errors.SourceError` where the
     source cannot be read or no format claims it, `UsageError` for options that name nothing.
     """
+    from l7meter.attribution import Attribution
     from l7meter.formats import Options
     from l7meter.ingest import Said
     from l7meter.ingest import parse as frames
@@ -47,7 +50,11 @@ def parse(
     mapping = tuple([map] if isinstance(map, str) else map or ())
     keys = Path(tls_keys) if tls_keys is not None else None
     said = Said(format, log_format, mapping, Options(trusted_hops, timezone), engine, keys)
-    return frames(str(source), said, registry=registry)
+    own = Path(organizations) if organizations is not None else None
+    data = Path(refdata) if refdata is not None else None
+    registries = [registry] if isinstance(registry, str) else registry
+    attribution = Attribution(registries, organizations=own, refdata=data)
+    return frames(str(source), said, attribution=attribution)
 
 
 def connect(store: str | Path = "l7meter-store", **options: Any) -> Connection:

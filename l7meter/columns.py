@@ -62,6 +62,16 @@ def recode(coded: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Ser
     return table[codes_of(coded)].cat.to(dtype).alias(coded.name)
 
 
+def without_nulls(objects: pl.Expr) -> pl.Expr:
+    """JSON objects, compactly written, without their members that are null.
+
+    A quote inside a text is escaped, so that nothing inside of one is taken for a member.
+    """
+    return objects.str.replace_all(r'"[^"\\]*":null,', "").str.replace_all(
+        r',?"[^"\\]*":null\}', "}"
+    )
+
+
 def _coded(series: pl.Series) -> pl.Series:
     if isinstance(series.dtype, pl.Categorical):
         return series

@@ -11,10 +11,14 @@ the table in the documentation are all derived from `RECORD`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import polars as pl
 import pyarrow as pa
+
+from l7meter.columns import without_nulls
 
 Kind = Literal["said", "concluded"]
 Type = Literal["timestamp", "string", "int16", "int32", "int64", "double", "bool"]
@@ -30,6 +34,7 @@ class Column(NamedTuple):
     kind: Kind
     meaning: str
     origin: str  # the OpenTelemetry attribute or ECS field it is named after, "" if ours
+    fields: Mapping[str, Type] = MappingProxyType({})  # of an object that is kept as JSON text
 
     @property
     def arrow(self) -> pa.DataType:
@@ -45,6 +50,22 @@ class Column(NamedTuple):
     def duckdb(self) -> str:
         """The DuckDB type."""
         return _DUCKDB[self.type]
+
+    @property
+    def type_name(self) -> str:
+        """The type as people read it: an object is a `struct`."""
+        return f"struct({', '.join(self.fields)})" if self.fields else self.type
+
+    @property
+    def shown(self) -> str:
+        """The DuckDB type that the views of a store have."""
+        fields = ", ".join(f"{name} {kind}" for name, kind in self.duckdb_fields.items())
+        return f"STRUCT({fields})" if fields else self.duckdb
+
+    @property
+    def duckdb_fields(self) -> dict[str, str]:
+        """The DuckDB types of the object's fields; empty for what is no object."""
+        return {name: _DUCKDB[kind] for name, kind in self.fields.items()}
 
 
 _ARROW: dict[str, pa.DataType] = {
@@ -76,12 +97,36 @@ _DUCKDB: dict[str, str] = {
 }
 
 
+# What structured agents tell. Kept as JSON text, where fields that are null are left out: one column to
+# code and write; the views of a store and what leaves l7meter have it as a structure.
+DETAILS: dict[str, Type] = {
+    "ci_name": "string",  # github-actions; of Bundler all that it sees: github,ci
+    "command": "string",  # pip install
+    "installer_name": "string",  # pip
+    "installer_version": "string",
+    "language_name": "string",  # where it is told apart from the runtime: Python
+    "language_version": "string",
+    "runtime_name": "string",  # CPython, node, Java, jruby, OTP
+    "runtime_version": "string",
+    "os_name": "string",  # Linux
+    "os_version": "string",  # of the kernel as a rule
+    "distribution_name": "string",  # Debian GNU/Linux
+    "distribution_version": "string",
+    "cpu_architecture": "string",  # x86_64
+    "libc_name": "string",  # glibc, musl; of Ruby's platform gnu
+    "libc_version": "string",
+    "tls_library": "string",  # OpenSSL 3.0.19 27 Jan 2026
+    "compiler": "string",  # rustc 1.75.0
+    "workspaces": "bool",  # whether npm ran for workspaces
+}
+
+
 def _said(name: str, type_: Type, meaning: str, origin: str = "") -> Column:
     return Column(name, type_, "said", meaning, origin)
 
 
-def _concluded(name: str, type_: Type, meaning: str, origin: str = "") -> Column:
-    return Column(name, type_, "concluded", meaning, origin)
+def _concluded(name: str, type_: Type, meaning: str, origin: str = "", **fields: Type) -> Column:
+    return Column(name, type_, "concluded", meaning, origin, MappingProxyType(fields))
 
 
 # fmt: off
@@ -131,18 +176,24 @@ RECORD: tuple[Column, ...] = (
     _concluded("client_asn", "int64", "Number of the autonomous system that held the address.", "client.as.number"),
     _concluded("client_as_name", "string", "Name of that autonomous system, as registered.", "client.as.organization.name"),
     _concluded("organization", "string", "Organisation that holds the network; a provider is named as a provider.", ""),
+    _concluded("parent_organization", "string", "Organisation that owns it, where that is another.", ""),
     _concluded("organization_method", "string", "How it was found: `declared`, `published`, `registry`, `as_name`, `none`.", ""),
     _concluded("network_kind", "string", "`cloud`, `hosting`, `cdn`, `ci`, `access`, `education`, `government`, `enterprise`, `research`, `registry-mirror`, `special`, `unknown`.", ""),
     _concluded("attributable", "bool", "Whether the organisation is the user, and not merely the provider of the network.", ""),
+    _concluded("shared_egress", "string", "Where many users stand behind one address: `cgnat`, `ci`, `proxy`, `vpn`, `tor`; null where that is not known.", ""),
     _concluded("agent_name", "string", "Name of the software that asked.", "user_agent.name"),
     _concluded("agent_version", "string", "Its version.", "user_agent.version"),
     _concluded("agent_kind", "string", "`package-manager`, `os-package-manager`, `container`, `repository-manager`, `mirror`, `dependency-bot`, `scanner`, `ci`, `ai-crawler`, `ai-agent`, `search-crawler`, `browser`, `http-library`, `monitor`, `unknown`.", ""),
     _concluded("agent_ci", "bool", "True where the agent says that it runs in CI, false where it says that it does not, null where it does not say.", ""),
+    _concluded("agent_verification", "string", "Of an agent that says it is a company's robot: `verified` where the company publishes the address as the robot's, `claimed` where it does not, `unverifiable` where it publishes none.", ""),
+    _concluded("agent_details", "string", "What a structured agent tells beside name and version: its fields, null where it tells nothing.", "", **DETAILS),
     _concluded("url_path", "string", "Path of the request target, without query; percent-encoding kept.", "url.path"),
-    _concluded("package_ecosystem", "string", "`pypi`, `npm`, `maven`, `gem`, `cargo`, `deb`: the purl type.", ""),
+    _concluded("package_ecosystem", "string", "The registry's ecosystem, as a purl type: `pypi`, `npm`, `maven`, `gem`, `cargo`, `golang`, `oci`, `deb`, `rpm`, ... (docs/layouts.md).", ""),
     _concluded("package_name", "string", "Package, normalised by the ecosystem's own rule, namespace included.", "package.name"),
     _concluded("package_version", "string", "Version of the package.", "package.version"),
     _concluded("artifact_kind", "string", "`artifact`, `metadata`, `index`, `sidecar`, `other`.", ""
+    ),
+    _concluded("artifact_type", "string", "The registry's own word for the type of the file: `wheel`, `jar`, `deb`, `blob`.", ""
     ),
     _concluded("purl", "string", "Package URL of the artifact (ECMA-427).", ""),
     _concluded("is_download", "bool", "A complete, successful delivery of an artifact. Byte metering never depends on it.", ""),
@@ -155,3 +206,26 @@ SAID: tuple[str, ...] = tuple(column.name for column in RECORD if column.kind ==
 CONCLUDED: tuple[str, ...] = tuple(column.name for column in RECORD if column.kind == "concluded")
 ARROW = pa.schema([pa.field(column.name, column.arrow) for column in RECORD])
 POLARS = pl.Schema({column.name: column.polars for column in RECORD})
+
+
+def opened_type(name: str) -> pl.Struct:
+    """The structure of a column that is kept as JSON text."""
+    return pl.Struct({field: _POLARS[kind] for field, kind in COLUMNS[name].fields.items()})
+
+
+def opened(records: pl.DataFrame) -> pl.DataFrame:
+    """The records, objects that are kept as JSON text as structures."""
+    return records.with_columns(
+        pl.col(name).cast(pl.String).str.json_decode(opened_type(name))
+        for name, column in COLUMNS.items()
+        if column.fields and name in records.columns
+    )
+
+
+def closed(records: pl.DataFrame) -> pl.DataFrame:
+    """The records, structures as the JSON text that is kept: `opened` undone."""
+    return records.with_columns(
+        pl.when(pl.col(name).is_not_null()).then(without_nulls(pl.col(name).struct.json_encode()))
+        for name, column in COLUMNS.items()
+        if column.fields and isinstance(records.schema.get(name), pl.Struct)
+    )

@@ -14,6 +14,7 @@ import typer.main
 
 from l7meter import schema
 from l7meter.analysis.catalogue import COMMON_COLUMNS, Query, catalogue
+from l7meter.attribution.reference.importers import load as load_importers
 from l7meter.cli.app import app
 from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
@@ -62,7 +63,7 @@ def _query(query: Query) -> list[str]:
 def schema_page() -> str:
     """The columns of the record."""
     rows = [
-        f"| `{column.name}` | {column.type} | {column.kind} | {_cell(column.meaning)} "
+        f"| `{column.name}` | {column.type_name} | {column.kind} | {_cell(column.meaning)} "
         f"| {f'`{column.origin}`' if column.origin else ''} |"
         for column in schema.RECORD
     ]
@@ -130,6 +131,29 @@ def _also(table: dict[str, Any]) -> str:
     return f"Also written by {'; '.join(table['also'])}." if "also" in table else ""
 
 
+def refdata_sources_page() -> str:
+    """Where reference data can come from, and on which terms."""
+    rows = [
+        f"| `{each.name}` | [{_cell(each.title)}]({each.page}) | {each.kind} | {each.licence} "
+        f"| {_cell(each.attribution)} | {'kept' if each.retain else 'newest only'} |"
+        for each in load_importers().values()
+    ]
+    lines = [
+        "# Sources of reference data",
+        "",
+        "What can be imported beside the snapshot that ships. None of it ships with l7meter: it is your",
+        "own download, under the terms of who makes it. *Routes* say which system announces a network,",
+        "*systems* what a system is called and who holds it, *networks* what an operator says of its own,",
+        "*holders* who holds a network that another announces. Where the terms demand that old versions",
+        "be destroyed, only the newest snapshot is kept.",
+        "",
+        "| name | source | kind | licence | attribution to show | snapshots |",
+        "|---|---|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def cli_page() -> str:
     """Every command with its options and examples."""
     lines = [
@@ -175,6 +199,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "formats.md": formats_page,
     "queries.md": queries_page,
+    "refdata-sources.md": refdata_sources_page,
     "schema.md": schema_page,
 }
 

@@ -6,7 +6,6 @@ snapshot, and an IPv6 address that carries its client's IPv4 address is looked u
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
@@ -15,7 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from l7meter.attribution import address_text, organizations, snapshot, special
+from l7meter.attribution import address_text, snapshot, special
+from l7meter.attribution.ground import Ground, shipped
+from l7meter.attribution.layers import Layer
+from l7meter.attribution.organization_table import table
 from l7meter.attribution.ranges import Keys, Ranges
 from l7meter.schema import COLUMNS
 
@@ -27,6 +29,8 @@ _COLUMNS = (
     "organization_method",
     "network_kind",
     "attributable",
+    "parent_organization",
+    "shared_egress",
 )
 SCHEMA = pl.Schema(
     {name: COLUMNS[name].polars for name in _COLUMNS} | {"address_rule": pl.String()}
@@ -42,21 +46,37 @@ class _Part(NamedTuple):
     verdicts: pl.DataFrame
 
 
-def conclude(addresses: pl.Series) -> pl.DataFrame:
+class _Family(NamedTuple):
+    # What is known of the addresses of one version, and how its ranges are written.
+    special: Ranges
+    layers: list[tuple[Ranges, Layer]]  # best first; the first holds what is declared
+    announced: Ranges
+    origins: pl.Series
+    texts: Callable[[Keys, Keys], pl.Series]
+
+
+def conclude(addresses: pl.Series, ground: Ground | None = None) -> pl.DataFrame:
     """What the reference data say of each address: same height and order, the columns of `SCHEMA`.
 
-    Meant for distinct values. `client_network` is a prefix where the range is one, else
-    `start-end`: the snapshot joins neighbouring prefixes of one system. `attributable` is false wherever the
-    holder is not known to be the user, and never null. A special-purpose address has the kind `special` and
+    Meant for distinct values. `ground` is what holds on the day of the records; None is the shipped
+    data, as of its own day. `client_network` is a prefix where the range is one, else `start-end`: the
+    snapshot joins neighbouring prefixes of one system. `attributable` is false wherever the
+    holder is not known to be the user, and never null. A network that is declared, published or curated wins
+    over the system that announces it. A special-purpose address has the kind `special` and
     its block as the network; text that is no address, an address that nobody announces and null have the
     kind `unknown`. `address_rule` says in words what concluded the row.
     """
+    ground = ground or shipped()
     texts = addresses.cast(pl.String).rename("text")
     parsed = address_text.parse(texts)
-    data, blocks = snapshot.load(), special.ranges()
+    routes, blocks, layers = ground.routes, special.ranges(), ground.layers
+    ipv4 = [(layer.ipv4, layer) for layer in layers if len(layer.ipv4.starts)]
+    ipv6 = [(layer.ipv6, layer) for layer in layers if len(layer.ipv6.starts)]
+    four = _Family(blocks[0], ipv4, routes.ipv4, routes.ipv4_origins, snapshot.ipv4_texts)
+    six = _Family(blocks[1], ipv6, routes.ipv6, routes.ipv6_origins, snapshot.ipv6_texts)
     parts = [
-        *_looked_up(parsed.ipv4_rows, parsed.ipv4, blocks[0], data.ipv4, snapshot.ipv4_texts),
-        *_looked_up(parsed.ipv6_rows, parsed.ipv6, blocks[1], data.ipv6, snapshot.ipv6_texts),
+        *_looked_up(parsed.ipv4_rows, parsed.ipv4, four, ground),
+        *_looked_up(parsed.ipv6_rows, parsed.ipv6, six, ground),
     ]
     parts.append(_not_looked_up(texts, [part.rows for part in parts]))
     verdict = np.empty(len(texts), np.int64)
@@ -73,35 +93,33 @@ def conclude(addresses: pl.Series) -> pl.DataFrame:
     return pl.concat([verdicts, _wrapped(verdicts, distinct)], rechunk=True)[verdict]
 
 
-@cache
-def reference_id() -> str:
-    """Sixteen hexadecimal digits that change with any of the data `conclude` reads."""
-    digest = hashlib.sha256()
-    for path in (snapshot.RANGES, snapshot.NAMES, organizations.TABLE):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    digest.update(repr(special.BLOCKS).encode())
-    return digest.hexdigest()[:16]
-
-
-def _looked_up(
-    rows: _Rows,
-    keys: Keys,
-    blocks: Ranges,
-    announced: Ranges,
-    texts: Callable[[Keys, Keys], pl.Series],
-) -> list[_Part]:
-    at = blocks.locate(keys)
+def _looked_up(rows: _Rows, keys: Keys, family: _Family, ground: Ground) -> list[_Part]:
+    at = family.special.locate(keys)
     is_special = at >= 0
-    parts = [_Part(rows[is_special], blocks.labels[at[is_special]], _special())]
+    parts = [_Part(rows[is_special], family.special.labels[at[is_special]], _special())]
     rows, keys = rows[~is_special], keys[~is_special]
-    at = announced.locate(keys)
-    held = at >= 0
-    hits, place = _distinct(at[held], len(announced.starts))
-    networks = texts(announced.starts[hits], announced.ends[hits])
-    parts.append(_Part(rows[held], place, _systems(networks, announced.labels[hits])))
-    nowhere = f"no range of the snapshot of {snapshot.load().as_of} holds it"
-    parts.append(_Part(rows[~held], np.zeros((~held).sum(), np.int64), _unknown([nowhere])))
+    at = family.announced.locate(keys)
+    for ranges, layer in family.layers:
+        piece = ranges.locate(keys)
+        hit = piece >= 0
+        if not layer.declared:  # a system that is declared goes before what others say
+            hit &= ~np.isin(_asns(family, at), ground.declared_asns)
+        pairs, place = np.unique(piece[hit] << 32 | _asns(family, at[hit]), return_inverse=True)
+        parts.append(_Part(rows[hit], place, _said(ranges, layer, pairs, family, ground)))
+        rows, keys, at = rows[~hit], keys[~hit], at[~hit]
+    known = at >= 0
+    hits, place = _distinct(at[known], len(family.announced.starts))
+    parts.append(_Part(rows[known], place, _announced(hits, family, ground)))
+    nowhere = f"no range of the snapshot of {ground.routes.as_of} holds it"
+    parts.append(_Part(rows[~known], np.zeros((~known).sum(), np.int64), _unknown([nowhere])))
     return parts
+
+
+def _asns(family: _Family, at: _Rows) -> _Rows:
+    """Who announces the ranges at these places; 0 for nobody."""
+    if not len(family.announced.starts):
+        return np.zeros(len(at), np.int64)
+    return np.where(at < 0, 0, family.announced.labels[at]).astype(np.int64)
 
 
 def _not_looked_up(texts: pl.Series, done: list[_Rows]) -> _Part:
@@ -113,11 +131,43 @@ def _not_looked_up(texts: pl.Series, done: list[_Rows]) -> _Part:
     return _Part(np.flatnonzero(left), reasons.to_numpy().astype(np.int64), verdicts)
 
 
-def _systems(networks: pl.Series, asns: Keys) -> pl.DataFrame:
-    systems = snapshot.load().systems
-    rows, place = _distinct(np.searchsorted(systems["asn"].to_numpy(), asns), systems.height)
-    holders = organizations.holders(systems[rows])[place]
-    return holders.with_columns(networks.alias("client_network")).select(SCHEMA.names())
+def _announced(hits: _Rows, family: _Family, ground: Ground) -> pl.DataFrame:
+    """The verdicts of ranges of which only their system is known."""
+    ranges = family.announced
+    several = pl.format("; several systems announce it: {}", family.origins[hits])
+    return (
+        ground.holders(ranges.labels[hits].astype(np.int64))
+        .with_columns(family.texts(ranges.starts[hits], ranges.ends[hits]).alias("client_network"))
+        .with_columns(pl.col("address_rule") + several.fill_null(""))
+        .select(SCHEMA.names())
+    )
+
+
+def _said(
+    ranges: Ranges, layer: Layer, pairs: _Rows, family: _Family, ground: Ground
+) -> pl.DataFrame:
+    """The verdicts of a layer; a pair is a range of it and, in the lower 32 bits, who announces it.
+
+    What the layer does not say is the system's.
+    """
+    pieces, asns = np.divmod(pairs, 1 << 32)
+    said = layer.verdicts[ranges.labels[pieces]]
+    system = ground.holders(asns)
+    asn = pl.col("client_asn")
+    announced = pl.format("; AS{} announces it", asn).fill_null("; nobody announces it")
+    kind = pl.coalesce(said["network_kind"], "network_kind")
+    of_layer = pl.lit(said["organization"]).is_not_null()
+    by_kind = pl.lit(said["network_kind"]).is_in(sorted(table().attributable_kinds))
+    return system.with_columns(
+        family.texts(ranges.starts[pieces], ranges.ends[pieces]).alias("client_network"),
+        pl.coalesce(said["organization"], "organization").alias("organization"),
+        pl.coalesce(said["organization_method"], "organization_method").alias("organization_method"),
+        kind.alias("network_kind"),
+        pl.coalesce(said["attributable"], by_kind, "attributable").alias("attributable"),
+        pl.when(of_layer).then(said["parent_organization"]).otherwise("parent_organization").alias("parent_organization"),
+        pl.coalesce(said["shared_egress"], "shared_egress").alias("shared_egress"),
+        (pl.lit(said["rule"]) + announced).alias("address_rule"),
+    ).select(SCHEMA.names())  # fmt: skip
 
 
 def _wrapped(verdicts: pl.DataFrame, pairs: _Rows) -> pl.DataFrame:
@@ -133,8 +183,13 @@ def _wrapped(verdicts: pl.DataFrame, pairs: _Rows) -> pl.DataFrame:
 def _special() -> pl.DataFrame:
     rules = [f"special-purpose: {block.name} ({block.source})" for block in special.BLOCKS]
     networks = pl.Series([block.prefix for block in special.BLOCKS])
+    shared = pl.Series(
+        ["cgnat" if block.source == "RFC 6598" else None for block in special.BLOCKS]
+    )
     return _unknown(rules).with_columns(
-        networks.alias("client_network"), pl.lit("special").alias("network_kind")
+        networks.alias("client_network"),
+        pl.lit("special").alias("network_kind"),
+        shared.alias("shared_egress"),
     )
 
 

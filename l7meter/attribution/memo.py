@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 import polars as pl
 
-from l7meter.columns import codes_of
+from l7meter.columns import codes_of, distinct, spread
 from l7meter.schema import COLUMNS, CONCLUDED
 
 Conclude = Callable[[pl.Series], pl.DataFrame]
@@ -32,10 +32,19 @@ class Memo:
         """How many values are remembered, of all columns."""
         return sum(rows.height for rows in self._rows.values())
 
-    def spread(self, column: pl.Series, conclude: Conclude) -> pl.DataFrame:
-        """The conclusions about each row of a Categorical column; `conclude` sees new values only."""
+    def conclude(self, column: pl.Series, conclude: Conclude, of: str = "") -> pl.DataFrame:
+        """The conclusions about each row of a text column; `conclude` sees distinct values only.
+
+        Of a Categorical column it sees those that are new. `of` tells apart what is concluded of the
+        same values in several ways.
+        """
+        if isinstance(column.dtype, pl.Categorical):
+            return self._spread(column, conclude, f"{column.name} {of}")
+        values, places = distinct(column)
+        return spread(conclude(values), places, column.len())
+
+    def _spread(self, column: pl.Series, conclude: Conclude, name: str) -> pl.DataFrame:
         codes = codes_of(column)
-        name = column.name
         with self._lock:
             places = self._places.get(name, np.empty(0, np.int64))
             if (top := int(codes.max(initial=0))) >= len(places):
@@ -53,8 +62,8 @@ class Memo:
                 )
                 places[fresh] = np.arange(base, base + len(fresh))
             known = self._rows[name]
-        spread: pl.DataFrame = known[places[codes]]
-        return spread
+        told: pl.DataFrame = known[places[codes]]
+        return told
 
     def _coded(self, concluded: pl.DataFrame) -> pl.DataFrame:
         kept = concluded.select(name for name in concluded.columns if name in CONCLUDED)

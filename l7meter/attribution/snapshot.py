@@ -30,29 +30,35 @@ class Snapshot(NamedTuple):
     ipv4: Ranges
     ipv6: Ranges
     systems: pl.DataFrame  # asn (ascending), name (null where none is registered)
+    # a range each: all systems that announce it, `174 209`; null where it is one
+    ipv4_origins: pl.Series
+    ipv6_origins: pl.Series
 
 
 @cache
 def load() -> Snapshot:
     """The snapshot that ships with the package; read once, at first use (some 50 ms)."""
-    frame = pl.read_parquet(RANGES)
-    columns = {name: frame[name].to_numpy() for name in frame.columns}
-    ipv4_count = int(np.searchsorted(columns["start_hi"], 1))  # mapped addresses: high half zero
-    ipv4, ipv6 = slice(ipv4_count), slice(ipv4_count, None)
-    return Snapshot(
-        pl.read_parquet_metadata(RANGES)["as_of"],
-        Ranges(
-            columns["start_lo"][ipv4].astype(np.uint32),
-            columns["end_lo"][ipv4].astype(np.uint32),
-            columns["asn"][ipv4],
-        ),
-        Ranges(
-            _keys(columns["start_hi"][ipv6], columns["start_lo"][ipv6]),
-            _keys(columns["end_hi"][ipv6], columns["end_lo"][ipv6]),
-            columns["asn"][ipv6],
-        ),
-        pl.read_parquet(NAMES),
+    as_of = pl.read_parquet_metadata(RANGES)["as_of"]
+    return of(pl.read_parquet(RANGES), as_of, pl.read_parquet(NAMES))
+
+
+def of(routes: pl.DataFrame, as_of: str, systems: pl.DataFrame) -> Snapshot:
+    """A snapshot of ranges: start_hi, start_lo, end_hi, end_lo, asn, and origins if there are."""
+    mapped = (pl.col("start_hi") == 0) & (pl.col("start_lo") // (1 << 32) == 0xFFFF)
+    if "origins" not in routes.columns:
+        routes = routes.with_columns(origins=pl.lit(None, pl.String))
+    four, six = routes.filter(mapped), routes.filter(~mapped)
+    ipv4 = Ranges(
+        four["start_lo"].to_numpy().astype(np.uint32),
+        four["end_lo"].to_numpy().astype(np.uint32),
+        four["asn"].to_numpy(),
     )
+    ipv6 = Ranges(
+        _keys(six["start_hi"].to_numpy(), six["start_lo"].to_numpy()),
+        _keys(six["end_hi"].to_numpy(), six["end_lo"].to_numpy()),
+        six["asn"].to_numpy(),
+    )
+    return Snapshot(as_of, ipv4, ipv6, systems, four["origins"], six["origins"])
 
 
 def ipv4_texts(starts: Keys, ends: Keys) -> pl.Series:

@@ -9,6 +9,7 @@ import typer
 
 from l7meter import __version__
 from l7meter.cli import (
+    attributing,
     capturing,
     checking,
     explaining,
@@ -16,6 +17,7 @@ from l7meter.cli import (
     memory,
     parsing,
     querying,
+    refdata,
     reference,
     storing,
 )
@@ -57,8 +59,10 @@ capturing.register(app)
 parsing.register(app)
 checking.register(app)
 querying.register(app)
+attributing.register(app)
 explaining.register(app)
 reference.register(app)
+refdata.register(app)
 storing.register(app)
 
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l7meter.cli.options import DEFAULT_STORE, RegistryOption, StoreOption, examples
+from l7meter.cli.options import (
+    DEFAULT_STORE,
+    OrganizationsOption,
+    RefdataOption,
+    RegistryOption,
+    StoreOption,
+    examples,
+)
 from l7meter.errors import SourceError
 
 if TYPE_CHECKING:
@@ -40,22 +47,26 @@ def capture(
     delete: Annotated[bool, typer.Option("--delete/--keep", help="Delete a file once it is in the store.")] = False,
     duration: Annotated[float | None, typer.Option("--duration", metavar="SECONDS", min=0, help="Stop after so long; else on Ctrl-C or SIGTERM.")] = None,
     registry: RegistryOption = None,
+    organizations: OrganizationsOption = None,
+    refdata: RefdataOption = None,
 ) -> None:  # fmt: skip
     """Meter a network interface: dumpcap or tcpdump captures into files, each is ingested when it is finished.
 
     It goes on until Ctrl-C (a second one leaves the last file unread), SIGTERM or --duration, and
     needs the right to capture: root, or a program that has it.
     """
+    from l7meter.attribution import Attribution
     from l7meter.ingest.capturer import Wanted, command, found
     from l7meter.ingest.capturing import Metering, private_directory, run_name
     from l7meter.store import Store
 
+    attribution = Attribution(registry, organizations=organizations, refdata=refdata)
     program, name = found(), run_name()
     wanted = Wanted(interface, filter_, snap, every, size)
     with Store.open_or_create(store) as opened:
         place = private_directory(directory or opened.path / "captures")
         arguments = command(program, wanted, name)
-        metering = Metering(arguments, place, name, opened, registry=registry, files=files, delete=delete, reported=_reported)  # fmt: skip
+        metering = Metering(arguments, place, name, opened, attribution=attribution, files=files, delete=delete, reported=_reported)  # fmt: skip
         _say(f"{program.name} captures {interface} into {place}/{name}*; Ctrl-C ends it")
         with _stopped_by_signals(metering):
             metered = metering.run(interface, duration)

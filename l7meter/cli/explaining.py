@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from l7meter.cli.options import Output, OutputOption, RegistryOption, examples
+from l7meter.cli.options import (
+    OrganizationsOption,
+    Output,
+    OutputOption,
+    RefdataOption,
+    RegistryOption,
+    examples,
+    parse_day,
+)
 from l7meter.cli.printing import print_cards, print_rows
 
 EXAMPLES = examples(
@@ -31,13 +39,23 @@ def explain(
     what: Annotated[What, typer.Argument(help="What the values are.")],
     values: Annotated[list[str], typer.Argument(metavar="VALUE...|-", help="The values; - reads one a line from standard input.")],
     registry: RegistryOption = None,
+    organizations: OrganizationsOption = None,
+    refdata: RefdataOption = None,
+    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day as of which addresses are looked up; today if not given.")] = None,
     output: OutputOption = Output.table,
 ) -> None:  # fmt: skip
     """Say what is concluded of addresses, user agents or request targets, and by which rule."""
     from l7meter.attribution import explain as run
 
     given = [line.rstrip("\r\n") for line in sys.stdin] if values == ["-"] else values
-    found = run(what.value, given, registry=registry)
+    found = run(
+        what.value,
+        given,
+        registry,
+        organizations=organizations,
+        refdata=refdata,
+        day=parse_day(day, "--day"),
+    )
     if output is Output.table:
         print_cards(found)
     else:

@@ -17,6 +17,8 @@ from l7meter.cli.options import (
     KeysOption,
     LogFormatOption,
     MapOption,
+    OrganizationsOption,
+    RefdataOption,
     RegistryOption,
     StoreOption,
     ZoneOption,
@@ -26,6 +28,7 @@ from l7meter.cli.options import (
 from l7meter.errors import UsageError
 
 if TYPE_CHECKING:
+    from l7meter.attribution import Attribution
     from l7meter.ingest import Ingested
 
 EXAMPLES = examples(
@@ -49,6 +52,8 @@ def ingest(
     trusted_hops: HopsOption = 0,
     timezone: ZoneOption = "UTC",
     registry: RegistryOption = None,
+    organizations: OrganizationsOption = None,
+    refdata: RefdataOption = None,
     engine: EngineOption = None,
     tls_keys: KeysOption = None,
     max_reject_share: Annotated[float, typer.Option("--max-reject-share", min=0, max=1, help="Exit with 4 if a larger share of the lines is rejected.")] = 0.05,
@@ -59,6 +64,7 @@ def ingest(
     A source that the store has is left alone, under whatever name it comes. Lines that are no
     records are kept with their reason in the table `rejects`.
     """
+    from l7meter.attribution import Attribution
     from l7meter.cli.progress import progress
     from l7meter.ingest import ingest as run
     from l7meter.reports.cells import visible
@@ -68,15 +74,17 @@ def ingest(
     if output not in ("table", "json"):
         raise UsageError(f"--output {output}: ingest gives table or json")
     what = said(format_, log_format, map_, trusted_hops, timezone, engine, tls_keys)
+    attribution = Attribution(registry, organizations=organizations, refdata=refdata)
     names, missing = discover(sources)
     with Store.open_or_create(store) as opened, progress(len(names)) as report:
-        done = run(names, opened, what, registry=registry, progress=report)
+        done = run(names, opened, what, attribution=attribution, progress=report)
     for name, problem in missing:
         done.sources.append(_missing(name, problem))
     if output == "json":
-        print(json.dumps(done.as_dict(), ensure_ascii=False))
+        doubts = attribution.doubts(done.last_ts.date()) if done.last_ts else []
+        print(json.dumps(done.as_dict() | {"reference_data_doubts": doubts}, ensure_ascii=False))
     else:
-        _answer(done, store)
+        _answer(done, store, attribution)
     for source in done.sources:
         if source.problem:
             print(visible(f"l7meter: {source.name}: {source.problem}"), file=sys.stderr)
@@ -94,7 +102,7 @@ def _missing(name: str, problem: str):  # type: ignore[no-untyped-def]
     return Source(name, status="failed", problem=problem)
 
 
-def _answer(done: Ingested, store: Path) -> None:
+def _answer(done: Ingested, store: Path, attribution: Attribution) -> None:
     """What was read, and the one-screen answer."""
     from l7meter.analysis import load, run
     from l7meter.cli.printing import console, literal, print_table
@@ -111,6 +119,8 @@ def _answer(done: Ingested, store: Path) -> None:
             query = load(name)
             out.print()
             print_table(run(connection, query, {"limit": 5}), query.title)
+    for doubt in attribution.doubts(done.last_ts.date()) if done.last_ts else ():
+        out.print(literal(f"\nReference data: {doubt}; 'l7meter refdata update' fetches newer"), highlight=False)  # fmt: skip
     out.print(f"\nMore: l7meter query --store {literal(str(store))}", highlight=False)
 
 

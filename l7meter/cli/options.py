@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +52,13 @@ KeysOption = Annotated[
     Path | None, typer.Option("--tls-keys", metavar="FILE", help="Key log (SSLKEYLOGFILE) that opens TLS and QUIC in packet captures; needs tshark and the extra l7meter[tshark].")
 ]  # fmt: skip
 RegistryOption = Annotated[
-    str | None, typer.Option("--registry", metavar="ECOSYSTEM", help="What the sources are logs of (pypi, npm, maven, gem, cargo, deb), where host and path do not tell.")
+    list[str] | None, typer.Option("--registry", metavar="[HOST=]ECOSYSTEM", help="What the sources are logs of (a purl type: pypi, npm, maven, oci, ...), where host and path do not tell; with HOST= (or *.DOMAIN=) what that host serves, whatever its name or paths look like.")
+]  # fmt: skip
+RefdataOption = Annotated[
+    Path | None, typer.Option("--refdata", envvar="L7METER_REFDATA", metavar="DIR", help="Directory of imported reference data ('l7meter refdata').", show_default="the user's data directory")
+]  # fmt: skip
+OrganizationsOption = Annotated[
+    Path | None, typer.Option("--organizations", envvar="L7METER_ORGANIZATIONS", metavar="FILE", help="The foundation's own organisations: their networks, ASNs, credentials and agents (TOML).")
 ]  # fmt: skip
 
 DEFAULT_STORE = Path("l7meter-store")
@@ -60,6 +67,14 @@ DEFAULT_STORE = Path("l7meter-store")
 def examples(*lines: str) -> str:
     """The examples under a command's help."""
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
+
+
+def parse_day(text: str | None, option: str) -> date | None:
+    """The day that an option names. Raises `UsageError` for text that is none."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: no day; write it as in 2026-01-31") from error
 
 
 def said(  # type: ignore[no-untyped-def]

@@ -14,8 +14,10 @@ from l7meter.cli.options import (
     KeysOption,
     LogFormatOption,
     MapOption,
+    OrganizationsOption,
     Output,
     OutputOption,
+    RefdataOption,
     RegistryOption,
     ZoneOption,
     examples,
@@ -43,6 +45,8 @@ def parse(
     trusted_hops: HopsOption = 0,
     timezone: ZoneOption = "UTC",
     registry: RegistryOption = None,
+    organizations: OrganizationsOption = None,
+    refdata: RefdataOption = None,
     engine: EngineOption = None,
     tls_keys: KeysOption = None,
     output: OutputOption = Output.jsonl,
@@ -52,6 +56,7 @@ def parse(
     JSON lines leave out what is null; timestamps are ISO 8601 in UTC. Rejected lines are counted on
     standard error, which also tells where a source broke.
     """
+    from l7meter.attribution import Attribution
     from l7meter.ingest import parse as frames
     from l7meter.reports.cells import visible
 
@@ -64,9 +69,10 @@ def parse(
         lines += parsed.lines
 
     what = said(format_, log_format, map_, trusted_hops, timezone, engine, tls_keys)
+    attribution = Attribution(registry, organizations=organizations, refdata=refdata)
     with row_writer(output) as write:
         for frame in frames(
-            source, what, registry=registry, rejected=count, opened=readings.append
+            source, what, attribution=attribution, rejected=count, opened=readings.append
         ):
             write(frame)
     for reading in readings:

@@ -67,3 +67,25 @@ def _bar(sources: int) -> Iterator[Callable[[Source], None]]:
             )
 
         yield report
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback for how many are done, and of how many; everything goes to standard error."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS:
+            last = time.monotonic()
+            print(f"l7meter: {done:,} of {total:,} {what}", file=sys.stderr, flush=True)
+
+    yield report

@@ -33,7 +33,7 @@ def schema(output: OutputOption = Output.table) -> None:
 
     from l7meter.schema import RECORD
 
-    rows = [(each.name, each.type, each.kind, each.meaning, each.origin) for each in RECORD]
+    rows = [(each.name, each.type_name, each.kind, each.meaning, each.origin) for each in RECORD]
     names = ["column", "type", "kind", "meaning", "named after"]
     print_rows(pl.DataFrame(rows, schema=names, orient="row"), output, wrapped=True)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from l7meter.attribution import Attribution
 from l7meter.captures import Sums
 from l7meter.errors import UsageError
 from l7meter.ingest.capture import added
@@ -86,7 +87,7 @@ class Metering:
         store: Store,
         said: Said | None = None,
         *,
-        registry: str | None = None,
+        attribution: Attribution | None = None,
         files: int | None = None,
         delete: bool = False,
         reported: Callable[[Ingested], None] = lambda _: None,
@@ -96,7 +97,7 @@ class Metering:
         self.name = name
         self.store = store
         self.said = said
-        self.registry = registry
+        self.attribution = attribution
         self.files = files
         self.delete = delete
         self.reported = reported
@@ -156,7 +157,7 @@ class Metering:
         if not waiting:
             return
         self._taken.update(dict.fromkeys(path.name for path in waiting))
-        done = ingest(map(str, waiting), self.store, self.said, registry=self.registry)
+        done = ingest(map(str, waiting), self.store, self.said, attribution=self.attribution)
         self.metered.add(done)
         if self.delete:
             for source, path in zip(done.sources, waiting, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from l7meter.captures import Sums
@@ -42,6 +43,7 @@ class Ingested:
     unmeasured_records: int = 0
     seconds: float = 0.0
     snapshot: int | None = None
+    last_ts: datetime | None = None  # of the records that were ingested
 
     def total(self, count: str) -> int:
         """The sum of a count (`lines`, `records`, ...) over the sources that were ingested."""

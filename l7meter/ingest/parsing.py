@@ -12,13 +12,14 @@ from l7meter.attribution import Attribution
 from l7meter.formats import Parsed
 from l7meter.ingest.source import Reading, Said, cores, open_source, workers
 from l7meter.schema import POLARS
+from l7meter.schema import opened as structured
 
 
 def parse(
     name: str,
     said: Said | None = None,
     *,
-    registry: str | None = None,
+    attribution: Attribution | None = None,
     rejected: Callable[[Parsed], None] | None = None,
     opened: Callable[[Reading], None] | None = None,
 ) -> Iterator[pl.DataFrame]:
@@ -28,7 +29,7 @@ def parse(
     Raises `SourceError` and `UsageError` as `open_source` does.
     """
     reading = open_source(name, said or Said())
-    attribution = Attribution(registry)
+    concluding = attribution or Attribution()
     with reading.stream:
         if opened:
             opened(reading)
@@ -36,7 +37,7 @@ def parse(
         for parsed in reading:
             if rejected:
                 rejected(parsed)
-            pending.append(workers().submit(_concluded, attribution, parsed.records))
+            pending.append(workers().submit(_concluded, concluding, parsed.records))
             while len(pending) > cores():
                 yield pending.popleft().result()
         while pending:
@@ -44,4 +45,4 @@ def parse(
 
 
 def _concluded(attribution: Attribution, records: pl.DataFrame) -> pl.DataFrame:
-    return attribution.conclude(records).cast(POLARS)
+    return structured(attribution.conclude(records).cast(POLARS))

@@ -37,16 +37,16 @@ def ingest(
     store: Store,
     said: Said | None = None,
     *,
-    registry: str | None = None,
+    attribution: Attribution | None = None,
     progress: Progress | None = None,
 ) -> Ingested:
-    """Read sources into a store.
+    """Read sources into a store; `attribution` concludes what is said.
 
     A source that the store knows is left alone; one that cannot be read is reported and the others
     go on. Raises `UsageError` for a format that is none and `StoreError` where the store refuses.
     """
     started = time.monotonic()
-    run = _Run(store, said or Said(), Attribution(registry), progress or (lambda _: None))
+    run = _Run(store, said or Said(), attribution or Attribution(), progress or (lambda _: None))
     given = list(names)
     run.done.sources += map(_named, given)
     place = {name: ordinal for ordinal, name in enumerate(given)}
@@ -205,15 +205,17 @@ class _Run:
         self._close()
         written = [future.result() for future in self._written]
         sums = pl.concat(part.sums for part in written)
-        rows = [_summed(row, sums, self.attribution.id) for _, row in self._pending]
+        rows = [_summed(row, sums, self.attribution) for _, row in self._pending]
         files = [file for part in written for file in part.files]
-        appended = self.store.append(rows, files)
+        appended = self.store.append(rows, files, self.attribution.manifests())
         self.done.snapshot = appended.snapshot or self.done.snapshot
         for (source, _), row in zip(self._pending, rows, strict=True):
             if row.source_id in appended.dropped:
                 source.status = "known"
                 continue
             self.done.unmeasured_records += row.unmeasured_records
+            moments = filter(None, (self.done.last_ts, row.last_ts))
+            self.done.last_ts = max(moments, default=None)
             for basis in BASES:
                 if (octets := getattr(row, f"server_bytes_{basis}")) is not None:
                     self.done.server_bytes_by_basis[basis] += octets
@@ -243,7 +245,7 @@ def _row(source: Source, size: str, identity: Identity) -> SourceRow:
     )
 
 
-def _summed(row: SourceRow, sums: pl.DataFrame, attribution_id: str) -> SourceRow:
+def _summed(row: SourceRow, sums: pl.DataFrame, attribution: Attribution) -> SourceRow:
     """The ledger row with the sums of its records."""
     mine = sums.filter(pl.col("source_id") == row.source_id)
     octets: dict[str, Any] = {}
@@ -254,12 +256,13 @@ def _summed(row: SourceRow, sums: pl.DataFrame, attribution_id: str) -> SourceRo
         else:
             octets[basis] = octets.get(basis, 0) + total
     moments = mine["first_ts"].to_list() + mine["last_ts"].to_list()
+    last = max(moments, default=None)
     return replace(
         row,
         first_ts=min(moments, default=None),
-        last_ts=max(moments, default=None),
+        last_ts=last,
         unmeasured_records=unmeasured,
-        attribution_id=attribution_id,
+        attribution_id=attribution.id(last.date() if last else None),
         **{f"server_bytes_{basis}": total for basis, total in octets.items()},
     )
 

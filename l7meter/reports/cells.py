@@ -5,6 +5,8 @@ from __future__ import annotations
 import polars as pl
 import polars.selectors as cs
 
+from l7meter.columns import without_nulls
+
 # C0, DEL and C1 move cursors and colour terminals; bidirectional and zero-width characters hide text.
 _CONTROLS = (
     *range(0x20),
@@ -33,7 +35,8 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with numbers, booleans and text only.
 
     Timestamps become ISO 8601 with microseconds, in UTC with `Z` where they have a zone; dates and
-    times ISO 8601; durations seconds; binary hexadecimal; lists and structs JSON.
+    times ISO 8601; durations seconds; binary hexadecimal; lists and structs JSON, fields that are
+    null left out.
     """
     aware = [name for name, type_ in frame.schema.items() if getattr(type_, "time_zone", None)]
     return frame.with_columns(
@@ -44,7 +47,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
         cs.duration().dt.total_microseconds() / 1e6,
         cs.binary().bin.encode("hex"),
         (cs.categorical() | cs.enum() | cs.by_dtype(pl.Null)).cast(pl.String),
-        *(_json(name) for name in nested(frame.schema)),
+        *(_json(name, frame.schema[name]) for name in nested(frame.schema)),
     )
 
 
@@ -53,8 +56,10 @@ def nested(schema: pl.Schema) -> list[str]:
     return [name for name, type_ in schema.items() if type_.is_nested()]
 
 
-def _json(name: str) -> pl.Expr:
+def _json(name: str, type_: pl.DataType) -> pl.Expr:
     # `{"v":[1,2]}` without its frame; a null would read `null`.
     text = pl.struct(pl.col(name).alias("v")).struct.json_encode()
     bare = text.str.strip_prefix('{"v":').str.strip_suffix("}")
+    if isinstance(type_, pl.Struct):
+        bare = without_nulls(bare)
     return pl.when(pl.col(name).is_not_null()).then(bare).alias(name)

@@ -38,15 +38,17 @@ def select(
 def shell_script(path: str | Path, folder: Path) -> Path:
     """A script for DuckDB's command line that makes the views of a store; written into `folder`.
 
-    The ledger goes into a Parquet file beside the script: the views are of this moment.
+    The ledger goes into Parquet files beside the script: the views are of this moment.
     """
-    ledger = folder / "sources.parquet"
+    lines = ["SET TimeZone = 'UTC';"]
     with connect(path) as connection:
         views = connection.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()  # fmt: skip
-        connection.execute(f"COPY sources TO {quote(ledger)} (FORMAT parquet)")
+        for table in ("sources", "attributions"):
+            file = quote(folder / f"{table}.parquet")
+            connection.execute(f"COPY {table} TO {file} (FORMAT parquet)")
+            lines.append(f"CREATE VIEW {table} AS FROM read_parquet({file});")
     order = sorted(views, key=lambda view: view[0] == "requests")  # it stands on records
-    lines = ["SET TimeZone = 'UTC';", f"CREATE VIEW sources AS FROM read_parquet({quote(ledger)});"]
     lines += [sql for _, sql in order]
     script = folder / "views.sql"
-    script.write_text("\n".join([*lines, f"SELECT 'views of {Store.open(path).path}: records, requests, sources, rejects' AS l7meter;", ""]))  # fmt: skip
+    script.write_text("\n".join([*lines, f"SELECT 'views of {Store.open(path).path}: records, requests, sources, rejects, attributions' AS l7meter;", ""]))  # fmt: skip
     return script

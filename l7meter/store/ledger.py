@@ -119,12 +119,17 @@ def _base(hint: Any) -> type:
 _TYPES = {name: _base(hint) for name, hint in _HINTS.items()}
 NAMES = tuple(column.name for column in fields(SourceRow))
 
+# what each attribution_id stands for, as JSON: reference data, declarations, version
+ATTRIBUTIONS = """\
+CREATE TABLE IF NOT EXISTS l7meter_attribution(
+    attribution_id VARCHAR PRIMARY KEY, manifest VARCHAR NOT NULL, first_used VARCHAR NOT NULL);
+"""
 _DECLARED = {name: f"{name} {_SQL[_TYPES[name]]}" for name in NAMES}
 TABLES = f"""
 CREATE TABLE l7meter_source({", ".join(_DECLARED.values())}, end_snapshot BIGINT);
 CREATE UNIQUE INDEX l7meter_source_once ON l7meter_source(source_id) WHERE end_snapshot IS NULL;
 CREATE INDEX l7meter_source_head ON l7meter_source(head_id);
-"""
+{ATTRIBUTIONS}"""
 
 
 def instant(moment: datetime) -> str:
@@ -226,4 +231,27 @@ def frame(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:
     moments = [name for name in NAMES if _TYPES[name] is datetime]
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         pl.col(moments).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")
+    )
+
+
+def explain(db: sqlite3.Connection, manifests: Iterable[str]) -> None:
+    """Keep what attributions stand for; one that is known already stays as it is."""
+    db.execute(ATTRIBUTIONS)  # stores that are older have no such table
+    now = instant(datetime.now(UTC))
+    for manifest in manifests:
+        name = json.loads(manifest)["attribution_id"]
+        db.execute(
+            "INSERT OR IGNORE INTO l7meter_attribution VALUES (?, ?, ?)", (name, manifest, now)
+        )
+
+
+def attributions(db: sqlite3.Connection) -> pl.DataFrame:
+    """What attributions stand for: attribution_id, manifest (JSON text), first_used (UTC)."""
+    there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'l7meter_attribution'").fetchone()
+    rows = db.execute("SELECT * FROM l7meter_attribution").fetchall() if there else []
+    schema = dict.fromkeys(("attribution_id", "manifest", "first_used"), pl.String)
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.col("first_used").str.to_datetime(
+            "%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC"
+        )
     )

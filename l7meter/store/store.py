@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,8 +123,15 @@ class Store:
         layouts = self._with_all_columns()
         return write_frame(self.data / table, table, frame, layouts[table].field_ids)
 
-    def append(self, sources: Sequence[SourceRow], files: Sequence[DataFile]) -> Appended:
+    def append(
+        self,
+        sources: Sequence[SourceRow],
+        files: Sequence[DataFile],
+        manifests: Sequence[str] = (),
+    ) -> Appended:
         """Commit sources and the files that hold all of their rows, in one transaction.
+
+        `manifests` say what the attributions of these rows stand for (JSON).
 
         A source that is in the ledger already is left out together with its rows, and named in
         the answer: it was committed before, here or by another process.
@@ -140,6 +147,7 @@ class Store:
                 twice = ledger.known(db, (s.source_id for s in kept))
                 if not twice:
                     message = f"append {len(kept)} sources"
+                    ledger.explain(db, manifests)
                     snapshot = commit(
                         db, self.catalog, self._layouts, message, add=files, sources=kept
                     )
@@ -155,6 +163,7 @@ class Store:
         message: str,
         forget: Collection[str] = (),
         sources: Sequence[SourceRow] = (),
+        manifests: Sequence[str] = (),
     ) -> int:
         """End files, add others, take sources out of the ledger and enter others, in one transaction.
 
@@ -162,6 +171,7 @@ class Store:
         longer live or if the rows do not add up to what the sources account for.
         """
         with catalog.writing(self.catalog) as db:
+            ledger.explain(db, manifests)
             return commit(
                 db,
                 self.catalog,
@@ -227,6 +237,28 @@ class Store:
         with catalog.reading(self.catalog) as db:
             at = catalog.head(db).number if snapshot is None else snapshot
             return accept.live_files(db, self.catalog, table, self._layouts[table], at)
+
+    def read(
+        self, file: LiveFile, rows: int, columns: Sequence[str] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of a data file in their order, so many at once; null where it has no such column.
+
+        `columns` are some of the table's; all by default. Raises `StoreError` if it cannot be read.
+        """
+        wanted = [c for c in catalog.TABLES[file.table] if columns is None or c.name in columns]
+        try:
+            frame = pl.scan_parquet(self._path(file), glob=False)
+            there = frame.collect_schema().names()
+            whole = frame.select(
+                (pl.col(c.name) if c.name in there else pl.lit(None).alias(c.name)).cast(c.polars)
+                for c in wanted
+            )
+            for first in range(0, file.rows, rows):
+                yield whole.slice(first, rows).collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise StoreError(
+                f"{self._path(file)}: cannot be read: {error}; see 'l7meter store verify'"
+            ) from error
 
     def info(self) -> dict[str, Any]:
         """Rows, files and octets by table, sources, snapshots and the range of `ts`."""

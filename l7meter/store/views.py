@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,8 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory with the views of the store at `path`, as of a snapshot (default: latest).
 
-    `records` and `rejects` have the columns of their tables, `sources` those of `SourceRow`;
+    `records` and `rejects` have the columns of their tables, `sources` those of `SourceRow`,
+    `attributions` says what each `attribution_id` stands for (JSON);
     `requests` are the records of kind `http` with `day` (DATE, UTC), `hour` (its beginning),
     `status_class` (`2xx`), `cache_hit` (null where the word is unknown) and `weight`.
 
@@ -54,19 +56,31 @@ def connect(
             raise UsageError(f"{path}: no snapshot {at}; the latest is {catalog.head(db).number}")
         layouts = accept.layouts(db, store.catalog)
         files = {t: accept.live_files(db, store.catalog, t, x, at) for t, x in layouts.items()}
-        sources = ledger.frame(db, at)
+        sources, attributions = ledger.frame(db, at), ledger.attributions(db)
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     spill_to_disk(con)
     for table, layout in layouts.items():
-        con.execute(f"CREATE VIEW {table} AS {scan(store, table, layout, files[table])}")
+        rows = scan(store, table, layout, files[table])
+        con.execute(f"CREATE VIEW {table} AS {_opened(table, rows)}")
     con.execute(_REQUESTS)
-    con.register("ledger_frame", sources.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    con.execute("CREATE TABLE sources AS FROM ledger_frame")
-    con.unregister("ledger_frame")
+    for name, frame in (("sources", sources), ("attributions", attributions)):
+        con.register("ledger_frame", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        con.execute(f"CREATE TABLE {name} AS FROM ledger_frame")
+        con.unregister("ledger_frame")
     if locked:
         _lock(con, [store.data / f.table / f.name for entries in files.values() for f in entries])
     return con
+
+
+def _opened(table: str, rows: str) -> str:
+    """The SELECT with objects that are kept as JSON text as STRUCTs."""
+    structures = ", ".join(
+        f"from_json({column.name}, {quote(json.dumps(fields))}) AS {column.name}"
+        for column in TABLES[table]
+        if (fields := column.duckdb_fields)
+    )
+    return f"SELECT * REPLACE ({structures}) FROM ({rows})" if structures else rows
 
 
 def scan(store: Store, table: str, layout: Layout, files: Sequence[LiveFile]) -> str:

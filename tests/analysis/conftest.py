@@ -53,7 +53,7 @@ def frame(rows: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
 def store_of() -> Iterator[Fill]:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    columns = ", ".join(f"{column.name} {column.duckdb}" for column in schema.RECORD)
+    columns = ", ".join(f"{column.name} {column.shown}" for column in schema.RECORD)
     connection.execute(f"CREATE TABLE records ({columns})")
     connection.execute(REQUESTS)
     ledger = ", ".join(
@@ -68,7 +68,7 @@ def store_of() -> Iterator[Fill]:
             ("sources", sources, SOURCES),
         ):
             connection.execute(f"DELETE FROM {name}")
-            connection.register("rows_to_insert", frame(rows, columns).to_arrow())
+            connection.register("rows_to_insert", schema.opened(frame(rows, columns)).to_arrow())
             connection.execute(f"INSERT INTO {name} SELECT * FROM rows_to_insert")
             connection.unregister("rows_to_insert")
         return connection

@@ -29,6 +29,8 @@ SELECTION = {
     "errors": (pl.col("exchange_kind") == "http") & (pl.col("response_status_code") >= 400),
     "unknown_agents": (pl.col("exchange_kind") == "http")
     & pl.col("agent_kind").fill_null("unknown").eq("unknown"),
+    "robots": (pl.col("exchange_kind") == "http")
+    & pl.col("agent_kind").is_in(["ai-crawler", "ai-agent", "search-crawler"]),
     "largest_artifacts": (pl.col("exchange_kind") == "http")
     & pl.col("artifact_kind").eq_missing("artifact"),
 }
@@ -37,7 +39,7 @@ SELECTION = {
 def small(query: Query) -> dict[str, object]:
     """Parameters under which something is folded, and the last two days are a period."""
     known = {parameter.name for parameter in query.parameters}
-    chosen: dict[str, object] = {"limit": 2}
+    chosen: dict[str, object] = {"limit": 2, "agents": 2, "platforms": 2}
     if query.name == "growth":
         chosen["since"] = "2026-11-01"
     return {name: value for name, value in chosen.items() if name in known}

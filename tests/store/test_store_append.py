@@ -107,7 +107,7 @@ def test_empty_store_answers_with_no_rows(store: Store) -> None:
     for view in ("records", "requests", "rejects", "sources"):
         assert con.execute(f"SELECT count(*) FROM {view}").fetchall() == [(0,)]
     described = con.execute("DESCRIBE records").fetchall()
-    assert [(c[0], c[1]) for c in described] == [(c.name, c.duckdb) for c in RECORD]
+    assert [(c[0], c[1]) for c in described] == [(c.name, c.shown) for c in RECORD]
     ingest(store, "a")
     assert connect(store.path).execute("DESCRIBE records").fetchall() == described
 

@@ -1,0 +1,220 @@
+"""What is known of addresses on a day: who announced them, what systems are called, and the layers above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import cache, cached_property
+from hashlib import sha256
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from l7meter.attribution import organization_prefixes, organizations, snapshot
+from l7meter.attribution.declared import NOTHING, Declaration, Declared
+from l7meter.attribution.layers import SAID, Layer, of_networks, of_tables
+from l7meter.attribution.organization_table import table
+from l7meter.attribution.reference.making import BORDERS
+from l7meter.attribution.reference.shelf import Shelf, Snapshot
+from l7meter.attribution.reference.shipped import SERIES
+
+
+class Ground:
+    """The reference data and declarations that hold on a day.
+
+    `snapshots` are the imported ones that hold, the shipped one among them where it does.
+    """
+
+    def __init__(
+        self,
+        day: date | None = None,
+        snapshots: Sequence[Snapshot] = (),
+        shelf: Shelf | None = None,
+        declared: Declared = NOTHING,
+    ) -> None:
+        self.day = day
+        self.snapshots = tuple(snapshots)
+        self._shelf = shelf
+        self.declared: tuple[Declaration, ...] = tuple(
+            each for each in declared.organizations if day is None or each.holds(day)
+        )
+
+    @cached_property
+    def id(self) -> str:
+        """Digest of what is known: equal ones conclude alike."""
+        curated = [row for row, _ in table().valid(self.day)]
+        digests = sorted(each.digest for each in self.snapshots)
+        return sha256(repr((curated, digests, self.declared)).encode()).hexdigest()
+
+    @cached_property
+    def routes(self) -> snapshot.Snapshot:
+        """Who announced which addresses, and what those systems are called."""
+        shipped = snapshot.load()
+        parts = self._tables("routes")
+        if not parts:
+            return shipped
+        # parts of one source, such as IPv4 and IPv6: disjoint already
+        table = pl.concat([frame for _, frame in parts]).sort("start_hi", "start_lo")
+        return snapshot.of(table, str(max(each.as_of for each, _ in parts)), shipped.systems)
+
+    @cached_property
+    def systems(self) -> pl.DataFrame:
+        """asn (ascending), name, and from imported data organization, network_kind and `said_by`.
+
+        Of several tables the first in order of their series says it, field by field.
+        """
+        shipped = self.routes.systems.select(pl.col("asn").cast(pl.UInt32), "name")
+        known = np.unique(
+            np.concatenate([self.routes.ipv4.labels, self.routes.ipv6.labels]).astype(np.uint32)
+        )
+        frame = pl.DataFrame({"asn": known}).join(shipped, on="asn", how="full", coalesce=True)
+        nothing = pl.lit(None, pl.String)
+        frame = frame.with_columns(organization=nothing, network_kind=nothing, said_by=nothing)
+        for each, told in self._tables("systems"):
+            said = told.select("asn", "name", "organization", "network_kind")
+            frame = frame.join(said, on="asn", how="left", suffix="_said").select(
+                    "asn",
+                    *(pl.coalesce(name, f"{name}_said") for name in ("name", "organization")),
+                    pl.coalesce("network_kind", "network_kind_said"),
+                    pl.when(pl.col("organization").is_null() & pl.col("organization_said").is_not_null())
+                    .then(pl.lit(each.name))
+                    .otherwise("said_by")
+                    .alias("said_by"),
+                )  # fmt: skip
+        return frame.sort("asn")
+
+    @cached_property
+    def declared_asns(self) -> NDArray[np.int64]:
+        """The systems that are declared."""
+        return self._declared_systems["client_asn"].to_numpy()
+
+    @cached_property
+    def _declared_systems(self) -> pl.DataFrame:
+        rows = [(asn, each.name, each.parent) for each in self.declared for asn in each.asns]
+        schema = {"client_asn": pl.Int64, "declared": pl.String, "owner": pl.String}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def holders(self, asns: NDArray[np.int64]) -> pl.DataFrame:
+        """What is concluded of systems, a row each in this order; of 0 that nobody announces it.
+
+        The columns of `addresses.SCHEMA` but for the network.
+        """
+        distinct, place = np.unique(asns, return_inverse=True)
+        known = pl.DataFrame({"asn": distinct}, schema={"asn": pl.UInt32}).join(
+            self.systems, on="asn", how="left", maintain_order="left"
+        )
+        listed = pl.col("organization_method") == "registry"
+        held = ~listed & known["organization"].is_not_null()
+        kinds = sorted(table().attributable_kinds)
+        kind = pl.when(pl.col("network_kind") == "unknown").then(known["network_kind"])
+        told = kind.is_not_null()
+        declared = pl.col("declared").is_not_null()
+        nobody = pl.Series(distinct == 0)
+        return (
+            organizations.holders(known.select("asn", "name"), self.day)
+            .with_columns(
+                pl.when(held).then(known["organization"]).otherwise("organization").alias("organization"),
+                pl.when(held).then(pl.lit("registry")).otherwise("organization_method").alias("organization_method"),
+                kind.fill_null(pl.col("network_kind")).alias("network_kind"),
+                pl.when(told).then(kind.is_in(kinds)).otherwise("attributable").alias("attributable"),
+                pl.when(held)
+                .then(pl.format("{} holds AS{} ({})", known["organization"], "client_asn", known["said_by"]))
+                .otherwise("address_rule")
+                .alias("address_rule"),
+            )
+            .join(self._declared_systems, on="client_asn", how="left", maintain_order="left")
+            .with_columns(
+                pl.coalesce("declared", "organization").alias("organization"),
+                pl.when(declared).then(pl.lit("declared")).otherwise("organization_method").alias("organization_method"),
+                (declared | pl.col("attributable")).alias("attributable"),
+                pl.when(declared).then("owner").otherwise("parent_organization").alias("parent_organization"),
+                pl.when(declared)
+                .then(pl.format("AS{} is declared {}'s", "client_asn", "declared"))
+                .otherwise("address_rule")
+                .alias("address_rule"),
+                pl.when(pl.col("network_kind") == "ci").then(pl.lit("ci")).alias("shared_egress"),
+                pl.when(~nobody).then("client_asn").alias("client_asn"),
+            )
+            .drop("declared", "owner")[place]
+        )  # fmt: skip
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """What goes before the systems, best first: declared, published, curated, held."""
+        return (self._declared(), self._published(), self._curated(), self._held())
+
+    def _declared(self) -> Layer:
+        rows = [
+            (str(network), each.name, "declared", None, True, each.parent, None,
+             f"{network} is declared {each.name}'s")
+            for each in self.declared
+            for network in each.networks
+        ]  # fmt: skip
+        said = pl.DataFrame([row[1:] for row in rows], schema=SAID, orient="row")
+        return of_networks([row[0] for row in rows], said)._replace(declared=True)
+
+    def _published(self) -> Layer:
+        parents = {each.name: each.parent for _, each in table().valid(self.day)}
+        shared = pl.col("shared_egress").is_not_null()
+        tables = []
+        for each, frame in self._tables("networks"):
+            told = pl.concat_str(
+                pl.col("operator").fill_null("its operator") + f" publishes it ({each.name}",
+                ", service " + pl.col("service"),
+                ", region " + pl.col("region"),
+                pl.lit(")"),
+                ignore_nulls=True,
+            )
+            tables.append(
+                frame.with_columns(
+                    organization="operator",
+                    organization_method=pl.when(pl.col("operator").is_not_null()).then(
+                        pl.lit("published")
+                    ),
+                    attributable=pl.when(shared).then(pl.lit(False)),
+                    parent_organization=pl.col("operator").replace_strict(
+                        parents, default=None, return_dtype=pl.String
+                    ),
+                    rule=told,
+                )
+            )
+        return of_tables([frame.select(*BORDERS, *SAID.names()) for frame in tables])
+
+    def _curated(self) -> Layer:
+        held = organization_prefixes.held(self.day)
+        network = pl.col("client_network")
+        said = held.verdicts.with_columns(
+            shared_egress=pl.lit(None, pl.String),
+            rule=pl.format("{} is listed in organizations.toml", network),
+        )
+        return Layer(held.ipv4, held.ipv6, said.select(SAID.names()))
+
+    def _held(self) -> Layer:
+        tables = [
+            frame.with_columns(
+                organization_method=pl.lit("registry"),
+                network_kind=pl.lit(None, pl.String),
+                attributable=pl.lit(None, pl.Boolean),
+                parent_organization=pl.lit(None, pl.String),
+                shared_egress=pl.lit(None, pl.String),
+                rule=pl.format("{} holds it ({})", "organization", pl.lit(each.name)),
+            ).select(*BORDERS, *SAID.names())
+            for each, frame in self._tables("holders")
+        ]
+        return of_tables(tables)
+
+    def _tables(self, kind: str) -> list[tuple[Snapshot, pl.DataFrame]]:
+        if self._shelf is None:
+            return []
+        return [
+            (each, self._shelf.table(each))
+            for each in self.snapshots
+            if each.kind == kind and each.series != SERIES
+        ]
+
+
+@cache
+def shipped() -> Ground:
+    """What ships with the package, as of its own day."""
+    return Ground()

@@ -1,0 +1,1 @@
+"""Reference data of others, as dated and immutable snapshots: imported, kept, and chosen by day."""

@@ -1,0 +1,148 @@
+"""Stored records concluded anew: with other reference data, declarations or rules, in one commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+
+import polars as pl
+
+from l7meter.attribution import Attribution
+from l7meter.schema import CONCLUDED, POLARS, SAID
+from l7meter.store import DataFile, LiveFile, Store
+
+SLICE = 245_760  # records at once: a row group, some 300 MB
+COMPARED = [name for name in CONCLUDED if name != "attribution_id"]
+_KEYS = ("organization", "basis")
+_SUMS = ("records_before", "records_after", "bytes_before", "bytes_after")
+CHANGES = pl.Schema(dict.fromkeys(_KEYS, pl.String()) | dict.fromkeys(_SUMS, pl.Int64()))
+
+
+@dataclass
+class Reattributed:
+    """What was concluded otherwise.
+
+    `records` are those of the period, `looked_at` those among them that had another `attribution_id`,
+    `changed` those of which anything else is concluded, and `by_column` how often what. `changes` has a row
+    for each organisation and basis whose records or octets are not the same. `before` is the
+    snapshot with the former conclusions, `snapshot` the new one (None: nothing was committed).
+    """
+
+    before: int
+    records: int = 0
+    looked_at: int = 0
+    changed: int = 0
+    by_column: Counter[str] = field(default_factory=Counter)
+    changes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHANGES))
+    snapshot: int | None = None
+
+
+def attribute(
+    store: Store,
+    attribution: Attribution,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Reattributed:
+    """Conclude the records from `since` on, before `until` (days, UTC), anew and replace them.
+
+    All in one commit, or nothing. An equal `attribution_id` means equal conclusions: files that hold
+    no other are left alone. `progress` is told the records done and those in all. Raises `StoreError`
+    where another process replaces the same files meanwhile.
+    """
+    done = Reattributed(store.snapshot())
+    live = store.files("records")
+    total, passed = sum(file.rows for file in live), 0
+    removed: list[LiveFile] = []
+    added: list[DataFile] = []
+    sums: list[pl.DataFrame] = []
+    for file in live:
+        stale = _stale(store, file, attribution, done, since, until)
+        for stored in store.read(file, SLICE) if stale else ():
+            fresh = _anew(stored, attribution, since, until)
+            _compare(stored, fresh, done)
+            sums += [_sums(stored, "before"), _sums(fresh, "after")]
+            if not dry_run:
+                added.append(store.write("records", fresh))
+        if stale:
+            removed.append(file)
+        passed += file.rows
+        progress(passed, total)
+    done.changes = _changes(sums)
+    if added:
+        what = f"attribute {done.looked_at} records of {len(removed)} files"
+        made = attribution.manifests()
+        done.snapshot = store.replace(removed, added, message=what, manifests=made)
+    return done
+
+
+def _stale(
+    store: Store,
+    file: LiveFile,
+    attribution: Attribution,
+    done: Reattributed,
+    since: date | None,
+    until: date | None,
+) -> bool:
+    """Whether a file has records of the period that other data or rules concluded; they are counted."""
+    before = done.looked_at
+    for part in store.read(file, 4 * SLICE, ["ts", "attribution_id"]):
+        mine = part.filter(_within(since, until))
+        done.records += mine.height
+        done.looked_at += int(mine["attribution_id"].ne_missing(attribution.ids(mine["ts"])).sum())
+    return done.looked_at > before
+
+
+def _within(since: date | None, until: date | None) -> pl.Expr:
+    within = pl.lit(True)
+    if since:
+        within &= (pl.col("ts") >= _midnight(since)).fill_null(False)
+    if until:
+        within &= (pl.col("ts") < _midnight(until)).fill_null(False)
+    return within
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _anew(
+    stored: pl.DataFrame, attribution: Attribution, since: date | None, until: date | None
+) -> pl.DataFrame:
+    """The records in their order, those of the period concluded anew."""
+    placed = stored.with_row_index("place")
+    mine = placed.filter(_within(since, until))
+    fresh = attribution.conclude(mine.select(SAID)).cast(POLARS)
+    others = placed.filter(~_within(since, until)).select("place", *POLARS.names())
+    both = pl.concat([fresh.insert_column(0, mine["place"]), others])
+    return both.sort("place").drop("place")
+
+
+def _compare(stored: pl.DataFrame, fresh: pl.DataFrame, done: Reattributed) -> None:
+    unlike = pl.DataFrame([stored[name].ne_missing(fresh[name]) for name in COMPARED])
+    done.changed += int(unlike.select(pl.any_horizontal(pl.all())).to_series().sum())
+    done.by_column.update({name: n for name, n in unlike.sum().row(0, named=True).items() if n})
+
+
+def _sums(records: pl.DataFrame, when: str) -> pl.DataFrame:
+    return records.group_by(
+        pl.col("organization"), pl.col("server_bytes_basis").alias("basis")
+    ).agg(
+        pl.len().cast(pl.Int64).alias(f"records_{when}"),
+        pl.col("server_bytes").sum().alias(f"bytes_{when}"),
+    )
+
+
+def _changes(sums: list[pl.DataFrame]) -> pl.DataFrame:
+    """The organisations whose sums differ, those that change most first."""
+    empty = pl.DataFrame(schema=CHANGES)
+    both = pl.concat([empty, *sums], how="diagonal").group_by(_KEYS).agg(pl.col(_SUMS).sum())
+    apart = pl.col("bytes_after") - pl.col("bytes_before")
+    unlike = (apart != 0) | (pl.col("records_after") != pl.col("records_before"))
+    return both.filter(unlike).sort(
+        apart.abs(), *_KEYS, descending=[True, False, False], nulls_last=True
+    )
