@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import cache, cached_property
 from hashlib import sha256
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -39,6 +40,11 @@ class Ground:
         self.declared: tuple[Declaration, ...] = tuple(
             each for each in declared.organizations if day is None or each.holds(day)
         )
+        self._lock = Lock()
+        self._verdicts: pl.DataFrame | None = None  # of systems that were asked for
+        self._places = np.empty(
+            0, np.int64
+        )  # of each system among them, -1 for none; the last is nobody's
 
     @cached_property
     def id(self) -> str:
@@ -98,10 +104,26 @@ class Ground:
     def holders(self, asns: NDArray[np.int64]) -> pl.DataFrame:
         """What is concluded of systems, a row each in this order; of 0 that nobody announces it.
 
-        The columns of `addresses.SCHEMA` but for the network.
+        The columns of `addresses.SCHEMA` but for the network. What was concluded once is kept: most
+        systems of a batch of records stood in the one before.
         """
-        distinct, place = np.unique(asns, return_inverse=True)
-        known = pl.DataFrame({"asn": distinct}, schema={"asn": pl.UInt32}).join(
+        known = self.systems["asn"].to_numpy()
+        at = np.searchsorted(known, asns)
+        at[asns == 0] = len(known)
+        with self._lock:
+            if self._verdicts is None:
+                self._verdicts = self._concluded(np.zeros(1, np.int64))
+                self._places = np.append(np.full(len(known), -1), 0)
+            unmet = np.unique(at[self._places[at] < 0])
+            if len(unmet):
+                fresh = self._concluded(known[unmet].astype(np.int64))
+                self._places[unmet] = np.arange(fresh.height) + self._verdicts.height
+                self._verdicts = pl.concat([self._verdicts, fresh], rechunk=True)
+            return self._verdicts[self._places[at]]
+
+    def _concluded(self, asns: NDArray[np.int64]) -> pl.DataFrame:
+        """The same of distinct systems."""
+        known = pl.DataFrame({"asn": asns}, schema={"asn": pl.UInt32}).join(
             self.systems, on="asn", how="left", maintain_order="left"
         )
         listed = pl.col("organization_method") == "registry"
@@ -110,7 +132,7 @@ class Ground:
         kind = pl.when(pl.col("network_kind") == "unknown").then(known["network_kind"])
         told = kind.is_not_null()
         declared = pl.col("declared").is_not_null()
-        nobody = pl.Series(distinct == 0)
+        nobody = pl.Series(asns == 0)
         return (
             organizations.holders(known.select("asn", "name"), self.day)
             .with_columns(
@@ -136,7 +158,7 @@ class Ground:
                 pl.when(pl.col("network_kind") == "ci").then(pl.lit("ci")).alias("shared_egress"),
                 pl.when(~nobody).then("client_asn").alias("client_asn"),
             )
-            .drop("declared", "owner")[place]
+            .drop("declared", "owner")
         )  # fmt: skip
 
     @cached_property

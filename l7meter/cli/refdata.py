@@ -33,8 +33,11 @@ def status(
 
     when = parse_day(day, "--day") or datetime.now(UTC).date()
     shelf = Shelf(refdata)
-    print_rows(listing(shelf, when), output)
-    if output is Output.table:
+    rows = listing(shelf, when)
+    if output is not Output.table:
+        print_rows(rows, output)
+    else:
+        print_rows(rows.select("name", "kind", "as_of", "rows", "holds", "state"), output)
         out = console()
         out.print(f"Kept in {literal(str(shelf.folder))}", highlight=False)
         for line in warnings(shelf, when):
@@ -46,7 +49,7 @@ def status(
     epilog=examples(
         "l7meter refdata import GeoLite2-ASN.mmdb ip-ranges.json",
         "l7meter refdata import --as-of 2026-11-01 geofeed.csv",
-        "l7meter refdata import --as tor --as-of 2026-11-20 exits.txt",
+        "l7meter refdata import --as tor-exits --as-of 2026-11-20 exits.txt",
     ),
 )
 def import_(

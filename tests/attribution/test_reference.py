@@ -167,7 +167,7 @@ def test_snapshot_is_kept_with_what_is_known_of_it(shelf: Shelf) -> None:
     made = kept(shelf, "routes", "2026-10-01", ["1.0.0.0/24", "3320"])
     (found,) = shelf.snapshots()
     assert found == made
-    assert made.name == f"test-2026-10-01-{made.digest[:12]}"
+    assert made.name == f"test.v4-2026-10-01-{made.digest[:12]}"
     assert (made.rows, made.licence, made.attribution, made.origin) == (1, "CC0-1.0", "shown", "said.json")  # fmt: skip
     assert shelf.table(made)["asn"].to_list() == [3320]
 

@@ -14,10 +14,10 @@ import polars.selectors as cs
 import pytest
 import typer
 
-from l7meter.cli import main
 from l7meter.cli.app import app
 from l7meter.schema import COLUMNS, POLARS, closed, opened
 
+Run = Callable[..., tuple[int, bytes, str]]
 LINE = (
     '192.0.2.7 - - [02/Jan/2024:03:{m:02}:{s:02} +0000] "GET /{n} HTTP/1.1" 200 {n} "-" "{agent}"\n'
 )
@@ -26,8 +26,6 @@ PROMISED = {
     *("sources", "lines", "records", "rejects", "skipped", "bytes_read", "seconds"),
     *("rejects_by_reason", "server_bytes_by_basis"),
 }
-Ran = tuple[int, bytes, str]
-Run = Callable[..., Ran]
 
 
 def log(path: Path, *agents: str, bad: int = 0) -> str:
@@ -37,26 +35,6 @@ def log(path: Path, *agents: str, bad: int = 0) -> str:
     ]
     path.write_text("".join(lines) + "garbage\n" * bad)
     return str(path)
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
-) -> Run:
-    """The command line: exit code, standard output, standard error."""
-    monkeypatch.setenv("L7METER_STORE", str(tmp_path / "store"))
-
-    def run(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["l7meter", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        out, error = capfdbinary.readouterr()
-        return code, out, error.decode()
-
-    return run
 
 
 def commands() -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from datetime import date
 from typing import NamedTuple
 
 from l7meter.attribution.reference.shelf import Shelf, Snapshot
-from l7meter.attribution.reference.shipped import shipped
+from l7meter.attribution.reference.shipped import SERIES, shipped
 from l7meter.errors import UsageError
 
 PINS = "pins.toml"
@@ -69,11 +69,12 @@ def _pinned(there: Sequence[Snapshot], pin: Pin) -> list[Snapshot]:
     return sorted((by_name[name] for name in pin.snapshots), key=lambda each: each.series)
 
 
-def _rank(snapshot: Snapshot, day: date) -> tuple[bool, int, str, str]:
-    """Not later than the day, and then as near as can be; equal ones by name."""
+def _rank(snapshot: Snapshot, day: date) -> tuple[bool, int, bool, str, str]:
+    """Not later than the day, and then as near as can be; what was imported, and then by name."""
     early = snapshot.as_of <= day
     apart = (day - snapshot.as_of).days
-    return early, -apart if early else apart, snapshot.series, snapshot.digest
+    imported = snapshot.series != SERIES
+    return early, -apart if early else apart, imported, snapshot.series, snapshot.digest
 
 
 def at_hand(shelf: Shelf) -> list[Snapshot]:

@@ -104,11 +104,12 @@ class Shelf:
             made = make(importer.kind, imported)
         except ValueError as error:
             raise UsageError(f"{file}: not what {importer.name} publishes: {error}") from error
+        part = imported.part or _version(importer.kind, imported.table)
         day = as_of or imported.as_of
         if day is None:
             raise UsageError(f"{file}: {importer.name} does not say its day; give it by --as-of")
         snapshot = Snapshot(
-            series=f"{importer.name}.{imported.part}" if imported.part else importer.name,
+            series=f"{importer.name}.{part}" if part else importer.name,
             kind=importer.kind,
             as_of=day,
             rows=made.table.height,
@@ -150,6 +151,14 @@ class Shelf:
                 note = self.folder / f"{old.name}.gone.json"
                 note.write_text(old.as_text() + "\n", "utf-8")
                 self.path(old).unlink()
+
+
+def _version(kind: str, table: pl.DataFrame) -> str:
+    """Of routes of one IP version, which: tables of the other one stand beside them."""
+    if kind != "routes":
+        return ""
+    six = table["network"].str.contains(":", literal=True)
+    return "v6" if six.all() else "" if six.any() else "v4"
 
 
 def _of(

@@ -24,14 +24,12 @@ def _claims(name: str, start: bytes) -> bool:
 def _read(path: Path) -> Imported:
     frame = reading.delimited(reading.content(path), ("prefix", "length", "origins"), "\t")
     network = pl.concat_str("prefix", "length", separator="/")
-    read = shaped(
+    return shaped(
         "routes",
         frame.select("origins", network=network),
         "prefix, length, origins, between tabs",
         reading.day_of_name(path.name),
     )
-    # IPv4 and IPv6 are published apart
-    return read._replace(part="v6" if ":" in read.table["network"][0] else "v4")
 
 
 IMPORTER = Importer(
