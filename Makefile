@@ -25,6 +25,7 @@ docs: $(READY)  ## regenerate the pages that are made from the code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+	$(BIN)/python -m benchmarks.attribution
 
 samples: $(READY)  ## make sample_logs/ and sample_pcaps/ anew; needs root and Debian's servers
 	$(BIN)/python scripts/make_samples.py

@@ -71,10 +71,11 @@ class Ground:
         Of several tables the first in order of their series says it, field by field.
         """
         shipped = self.routes.systems.select(pl.col("asn").cast(pl.UInt32), "name")
-        known = np.unique(
-            np.concatenate([self.routes.ipv4.labels, self.routes.ipv6.labels]).astype(np.uint32)
-        )
-        frame = pl.DataFrame({"asn": known}).join(shipped, on="asn", how="full", coalesce=True)
+        frame = shipped
+        if self.routes is not snapshot.load():  # which names all of its systems
+            labels = np.concatenate([self.routes.ipv4.labels, self.routes.ipv6.labels])
+            known = pl.DataFrame({"asn": np.unique(labels).astype(np.uint32)})
+            frame = known.join(shipped, on="asn", how="full", coalesce=True)
         nothing = pl.lit(None, pl.String)
         frame = frame.with_columns(organization=nothing, network_kind=nothing, said_by=nothing)
         for each, told in self._tables("systems"):

@@ -7,7 +7,7 @@ import polars as pl
 from l7meter.attribution import Memo
 from l7meter.schema import COLUMNS
 
-VALUES = 200_000  # addresses, agents and targets: some 120 MB
+VALUES = 400_000  # addresses, agents and targets: some 200 MB; a new coding costs all of them again
 OCTETS = 2 << 30  # of content: the other columns' values are not counted
 TEXT = [name for name, column in COLUMNS.items() if column.type == "string"]
 
