@@ -15,7 +15,7 @@ from l7meter.formats.text import MISSING, UNESCAPE
 from l7meter.formats.times import iso
 from l7meter.formats.urls import absolute
 from l7meter.formats.values import address_maybe_port
-from l7meter.schema import COLUMNS, EXCHANGE_KINDS
+from l7meter.schema import COLUMNS, EXCHANGE_KINDS, POLARS
 
 Types = Callable[[str], pl.Categorical]
 
@@ -164,6 +164,16 @@ def _peer(columns: dict[str, pl.Series]) -> dict[str, pl.Series]:
     peer = columns["network_peer_address"]
     client = columns["client_address"].fill_null(peer) if "client_address" in columns else peer
     return {"client_address": client, "network_peer_address": peer.set(peer == client, None)}
+
+
+def behind_hops(records: pl.DataFrame, hops: int) -> pl.DataFrame:
+    """The records of a capture, their client the one that trusted hops vouch for, if there are any."""
+    if not hops:
+        return records
+    made = _behind_hops(dict(zip(records.columns, records.get_columns(), strict=True)), hops)
+    return records.with_columns(
+        series.cast(POLARS[name]).alias(name) for name, series in made.items()
+    )
 
 
 def _behind_hops(columns: dict[str, pl.Series], hops: int) -> dict[str, pl.Series]:

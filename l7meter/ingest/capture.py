@@ -12,7 +12,7 @@ import polars as pl
 
 from l7meter.captures import Capture, Keyed, Sums
 from l7meter.errors import UsageError
-from l7meter.formats import REJECTS, Format, Parsed, Raw, Segment
+from l7meter.formats import REJECTS, Format, Parsed, Raw, Segment, behind_hops
 from l7meter.formats.lines import Lines
 from l7meter.ingest.coding import Coder
 from l7meter.schema import POLARS, SAID
@@ -73,21 +73,24 @@ def opened(
     return Keyed(pieces, name, keys, engine=COLUMNAR if engine in (None, TSHARK) else engine)
 
 
-def read(capture: Capture | Keyed, coder: Coder | None) -> Iterator[Parsed]:
+def read(capture: Capture | Keyed, coder: Coder | None, hops: int = 0) -> Iterator[Parsed]:
     """A capture's records, a frame at a time; `lines` are the packets that came since the last one.
 
     Packets are no records: those whose octets are in records are `capture.sums.carried` in all.
     """
     packets, skipped = 0, Counter[str]()
     for frame in capture.frames():
-        yield _parsed(coded(frame, coder), capture.sums, packets, skipped)
+        yield _parsed(coded(frame, coder, hops), capture.sums, packets, skipped)
         packets, skipped = capture.sums.packets, Counter(capture.sums.skipped)
     yield _parsed(NOTHING, capture.sums, packets, skipped)
 
 
-def coded(frame: pl.DataFrame, coder: Coder | None) -> pl.DataFrame:
-    """A frame of a capture with its text as codes, or as text where there is no coder."""
-    records = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+def coded(frame: pl.DataFrame, coder: Coder | None, hops: int) -> pl.DataFrame:
+    """A frame of a capture with its text as codes, or as text where there is no coder.
+
+    Behind `hops` trusted proxies the client is the one that they vouch for.
+    """
+    records = behind_hops(frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String)), hops)
     return coder.coding(int(records.estimated_size())).code(records) if coder else records
 
 

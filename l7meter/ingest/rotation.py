@@ -72,12 +72,13 @@ class Rotation:
     in which they end, and wire octets for that of their record.
     """
 
-    def __init__(self, names: list[str], engine: str | None, coder: Coder | None = None) -> None:
+    def __init__(self, names: list[str], said: Said, coder: Coder | None = None) -> None:
         self.streams: dict[int, Stream] = {}  # by place, as far as they were opened
         self.missing: dict[int, str] = {}  # files that cannot be opened any more, and why
         self._coder = coder
+        self._hops = said.options.trusted_hops
         files = [self._pieces(place, name) for place, name in enumerate(names)]
-        self._capture = Capture(files[0], engine=engine or COLUMNAR, following=files[1:])
+        self._capture = Capture(files[0], engine=said.engine or COLUMNAR, following=files[1:])
         self._wire = [0] * len(names)
 
     @property
@@ -97,7 +98,7 @@ class Rotation:
     def __iter__(self) -> Iterator[tuple[int, pl.DataFrame]]:
         for frame in self._capture.frames():
             for place, records in self._by_file(frame):
-                yield place, coded(records, self._coder)
+                yield place, coded(records, self._coder, self._hops)
 
     def _by_file(self, frame: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
         before = np.array([file.before.packets for file in self._capture.files])

@@ -127,7 +127,7 @@ class _Run:
         if not names:
             return
         ordinals = list(names)
-        rotation = Rotation(list(names.values()), self.said.engine, self._coder)
+        rotation = Rotation(list(names.values()), self.said, self._coder)
         nothing, ended = pl.DataFrame(schema=REJECTS), 0
         for place, records in rotation:
             self._batch.add(ordinals[place], records, nothing, records.height * LINE)

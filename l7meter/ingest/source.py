@@ -87,7 +87,7 @@ class Reading:
 
     def __iter__(self) -> Iterator[Parsed]:
         if self.capture:
-            yield from capture.read(self.capture, self.coder)
+            yield from capture.read(self.capture, self.coder, self.options.trusted_hops)
             return
         if isinstance(self.format.reader, ParquetReader):
             yield from self._parquet(self.format.reader)

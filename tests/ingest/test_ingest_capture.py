@@ -10,12 +10,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import dialogs
 import polars as pl
 import pytest
+from judging import cut
 from polars.testing import assert_frame_equal
 
 from l7meter.captures import Sums
 from l7meter.errors import SourceError, StoreError, UsageError
+from l7meter.formats import Options
 from l7meter.ingest import Ingested, Said, check, ingest, parse, run
 from l7meter.store import Store, connect, verify
 
@@ -311,3 +314,31 @@ def test_verify_finds_octets_on_the_wire_that_went_missing(tmp_path: Path) -> No
         db.commit()
         (problem,) = verify(opened)
     assert problem.message.startswith("wire_bytes: the ledger says")
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_behind_trusted_hops_the_client_is_whom_they_vouch_for(tmp_path: Path, files: int) -> None:
+    turns = [
+        (side, octets)
+        for field in ("X-Forwarded-For: 203.0.113.9, 198.51.100.7", "X-Forwarded-For: nonsense", "X-Other: 1")
+        for side, octets in (
+            (dialogs.CLIENT, f"GET /a HTTP/1.1\r\nHost: example.org\r\n{field}\r\n\r\n".encode()),
+            (dialogs.SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        )
+    ]  # fmt: skip
+    octets = dialogs.capture(dialogs.wrapped(dialogs.conversation(turns), dialogs.Path()))
+    paths = [tmp_path / f"x{number}.pcap" for number in range(files)]
+    for path, part in zip(paths, cut(octets, 6) if files > 1 else [octets], strict=True):
+        path.write_bytes(part)
+    into(tmp_path / "store", *paths, said=Said(options=Options(trusted_hops=1)))
+    told = rows(
+        tmp_path / "store",
+        "SELECT client_address, network_peer_address IS NOT NULL, forwarded_for FROM requests ORDER BY ts",
+    )
+    peer = told[2][0]
+    assert told == [
+        ("198.51.100.7", True, "203.0.113.9, 198.51.100.7"),
+        ("nonsense", True, "nonsense"),
+        (peer, False, None),
+    ]
+    sound(tmp_path / "store")
