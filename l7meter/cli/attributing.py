@@ -78,7 +78,8 @@ def _told(done: Reattributed, dry_run: bool) -> list[str]:
         lines.append("Nothing is to be changed")
     else:
         lines.append(
-            f"Snapshot {done.snapshot} has the new conclusions, snapshot {done.before} the former"
+            f"Snapshot {done.snapshot} has the new conclusions, snapshot {done.before} the former "
+            f"(l7meter query --snapshot {done.before})"
         )
     return lines
 

@@ -60,6 +60,9 @@ RefdataOption = Annotated[
 OrganizationsOption = Annotated[
     Path | None, typer.Option("--organizations", envvar="L7METER_ORGANIZATIONS", metavar="FILE", help="The foundation's own organisations: their networks, ASNs, credentials and agents (TOML).")
 ]  # fmt: skip
+SnapshotOption = Annotated[
+    int | None, typer.Option("--snapshot", metavar="N", help="The store as of an earlier snapshot: before an ingest, or with former conclusions ('l7meter attribute' tells which).")
+]  # fmt: skip
 
 DEFAULT_STORE = Path("l7meter-store")
 

@@ -11,7 +11,14 @@ from typing import Annotated
 
 import typer
 
-from l7meter.cli.options import DEFAULT_STORE, Output, OutputOption, StoreOption, examples
+from l7meter.cli.options import (
+    DEFAULT_STORE,
+    Output,
+    OutputOption,
+    SnapshotOption,
+    StoreOption,
+    examples,
+)
 from l7meter.cli.printing import print_rows
 from l7meter.errors import UsageError
 
@@ -20,6 +27,7 @@ QUERY_EXAMPLES = examples(
     "l7meter query top_organizations -p limit=20 -p since=2026-10-01",
     "l7meter query packages -p ecosystem=npm -o csv > packages.csv",
     "l7meter query ./my-question.sql",
+    "l7meter query top_organizations --snapshot 41",
 )
 SQL_EXAMPLES = examples(
     "l7meter sql 'SELECT agent_name, sum(server_bytes) FROM records GROUP BY 1 ORDER BY 2 DESC'",
@@ -32,6 +40,7 @@ def query(
     name: Annotated[str | None, typer.Argument(help="A question, or a file that ends in .sql; all are listed if not given.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="A parameter of the question.")] = None,
     store: StoreOption = DEFAULT_STORE,
+    snapshot: SnapshotOption = None,
     output: OutputOption = Output.table,
 ) -> None:  # fmt: skip
     """Ask one of the questions that come with l7meter, or list them."""
@@ -48,7 +57,7 @@ def query(
     wanted = load(name)
     given = dict(_pair(each) for each in parameter or ())
     wanted.bind(given)
-    with connect(store, locked=True) as connection:
+    with connect(store, snapshot=snapshot, locked=True) as connection:
         frame = run(connection, wanted, given)
     print_rows(frame, output, wanted.title)
 
@@ -63,13 +72,14 @@ def _pair(text: str) -> tuple[str, str]:
 def sql(
     text: Annotated[str, typer.Argument(metavar="SQL", help="Statements that only read; - takes them from standard input.")],
     store: StoreOption = DEFAULT_STORE,
+    snapshot: SnapshotOption = None,
     output: OutputOption = Output.table,
 ) -> None:  # fmt: skip
     """Run SQL of your own on the views records, requests, sources and rejects; it can only read."""
     from l7meter.store import connect, select
 
     statement = sys.stdin.read() if text == "-" else text
-    with connect(store, locked=True) as connection:
+    with connect(store, snapshot=snapshot, locked=True) as connection:
         frame = select(connection, statement)
     print_rows(frame, output)
 

@@ -69,7 +69,9 @@ def test_what_is_no_reference_data_is_told(run: Run, tmp_path: Path) -> None:
     assert (code, "--day yesterday: no day" in error) == (2, True)
 
 
-def test_concluded_anew_with_what_was_imported(told: Told, published: Path, tmp_path: Path) -> None:
+def test_concluded_anew_with_what_was_imported(
+    run: Run, told: Told, published: Path, tmp_path: Path
+) -> None:
     (log := tmp_path / "access.log").write_text(LINE)
     store = tmp_path / "store"
     told("ingest", log, "--store", store)
@@ -80,6 +82,9 @@ def test_concluded_anew_with_what_was_imported(told: Told, published: Path, tmp_
     assert done["changes"] == tried["changes"]
     sums = {row["organization"]: (row["bytes_before"], row["bytes_after"]) for row in done["changes"]}  # fmt: skip
     assert sums == {"Amazon Web Services": (0, 500), "Google Cloud": (500, 0)}
+    for snapshot, organization in ((done["before"], "Google Cloud"), (done["snapshot"], "Amazon Web Services")):  # fmt: skip
+        code, out, _ = run("sql", "SELECT organization FROM records", "--store", str(store), "--snapshot", str(snapshot), "-o", "csv")  # fmt: skip
+        assert (code, out.decode().splitlines()) == (0, ["organization", organization])
     text = told("attribute", "--store", store)
     assert "0 were concluded by other data or rules" in text
     assert "Nothing is to be changed" in text
