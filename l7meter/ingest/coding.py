@@ -51,6 +51,7 @@ class Coder:
         """The coding for the next block, which has so many octets."""
         self._octets += octets
         if self._coding.memo.size > VALUES or self._octets > OCTETS:
+            self._coding.memo = Memo()  # not to hold two: blocks of this coding are still under way
             self._octets, self._coding = octets, Coding()
         return self._coding
 
