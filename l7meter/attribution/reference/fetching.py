@@ -73,13 +73,10 @@ def fetch(shelf: Shelf, importer: Importer, url: str) -> Snapshot | str:
                 return f"{url}: more than {LARGEST:,} bytes"
             path = Path(folder) / (Path(urlsplit(url).path).name or importer.name)
             path.write_bytes(content)
-            try:
-                return shelf.add(path, importer, origin=url)
-            except UsageError as error:
-                if "--as-of" not in str(error):
-                    return str(error).replace(str(path), url)
             modified = response.headers.get("Last-Modified")
             day = parsedate_to_datetime(modified) if modified else datetime.now(UTC)
-            return shelf.add(path, importer, origin=url, as_of=day.astimezone(UTC).date())
+            return shelf.add(path, importer, origin=url, otherwise=day.astimezone(UTC).date())
+    except UsageError as error:
+        return f"{url}: {error}"
     except (URLError, OSError, ValueError) as error:
         return f"{url}: {getattr(error, 'reason', None) or error}"

@@ -89,11 +89,13 @@ class Shelf:
         *,
         origin: str | None = None,
         as_of: date | None = None,
+        otherwise: date | None = None,
         sha256_hex: str | None = None,
     ) -> Snapshot:
         """Import a file; one that is there already, content and day, is left as it is.
 
-        `as_of` is needed where the file does not say its day; it goes before what the file says.
+        `as_of` is the day whatever the file says, `otherwise` where it says none; one of them is
+        needed then.
         Raises `UsageError` for a file that is not the importer's, has another hash, or no day.
         """
         digest = sha256(file.read_bytes()).hexdigest()
@@ -105,7 +107,7 @@ class Shelf:
         except ValueError as error:
             raise UsageError(f"{file}: not what {importer.name} publishes: {error}") from error
         part = imported.part or _version(importer.kind, imported.table)
-        day = as_of or imported.as_of
+        day = as_of or imported.as_of or otherwise
         if day is None:
             raise UsageError(f"{file}: {importer.name} does not say its day; give it by --as-of")
         snapshot = Snapshot(
