@@ -8,6 +8,7 @@ slows down slows both sides of it.
 from __future__ import annotations
 
 import argparse
+import compileall
 import math
 import shutil
 import subprocess
@@ -200,6 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # only a whole run replaces the results that are kept
     kept = DATA if options.quick or options.only else HERE
     machine = report.machine()
+    # as pip leaves it: where PYTHONDONTWRITEBYTECODE is set, each start would compile 200 modules
+    compileall.compile_dir(ROOT / "l7meter", quiet=1)
     results: list[Result] = []
     for case in map(CASES.__getitem__, options.only or CASES):
         if reason := case.missing(wanted):

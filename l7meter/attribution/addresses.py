@@ -94,19 +94,20 @@ def conclude(addresses: pl.Series, ground: Ground | None = None) -> pl.DataFrame
 
 
 def _looked_up(rows: _Rows, keys: Keys, family: _Family, ground: Ground) -> list[_Part]:
-    at = family.special.locate(keys)
-    is_special = at >= 0
-    parts = [_Part(rows[is_special], family.special.labels[at[is_special]], _special())]
-    rows, keys = rows[~is_special], keys[~is_special]
-    at = family.announced.locate(keys)
+    parts = []
+    at, block = family.announced.locate(keys), family.special.locate(keys)
     for ranges, layer in family.layers:
         piece = ranges.locate(keys)
         hit = piece >= 0
-        if not layer.declared:  # a system that is declared goes before what others say
-            hit &= ~np.isin(_asns(family, at), ground.declared_asns)
-        pairs, place = np.unique(piece[hit] << 32 | _asns(family, at[hit]), return_inverse=True)
+        if not layer.declared:  # what is declared goes before what others say, be it of a system
+            hit &= (block < 0) & ~np.isin(_asns(family, at), ground.declared_asns)
+        marks = piece[hit] << 33 | (block[hit] >= 0).astype(np.int64) << 32 | _asns(family, at[hit])
+        pairs, place = np.unique(marks, return_inverse=True)
         parts.append(_Part(rows[hit], place, _said(ranges, layer, pairs, family, ground)))
-        rows, keys, at = rows[~hit], keys[~hit], at[~hit]
+        rows, keys, at, block = rows[~hit], keys[~hit], at[~hit], block[~hit]
+    is_special = block >= 0
+    parts.append(_Part(rows[is_special], family.special.labels[block[is_special]], _special()))
+    rows, at = rows[~is_special], at[~is_special]
     known = at >= 0
     hits, place = _distinct(at[known], len(family.announced.starts))
     parts.append(_Part(rows[known], place, _announced(hits, family, ground)))
@@ -146,16 +147,18 @@ def _announced(hits: _Rows, family: _Family, ground: Ground) -> pl.DataFrame:
 def _said(
     ranges: Ranges, layer: Layer, pairs: _Rows, family: _Family, ground: Ground
 ) -> pl.DataFrame:
-    """The verdicts of a layer; a pair is a range of it and, in the lower 32 bits, who announces it.
+    """The verdicts of a layer; a pair is a range of it and, in its lower bits, who announces it.
 
-    What the layer does not say is the system's.
+    Bit 32 says that it is of a special purpose. What the layer does not say is the system's.
     """
     pieces, asns = np.divmod(pairs, 1 << 32)
+    pieces, special_purpose = np.divmod(pieces, 2)
     said = layer.verdicts[ranges.labels[pieces]]
     system = ground.holders(asns)
     asn = pl.col("client_asn")
     announced = pl.format("; AS{} announces it", asn).fill_null("; nobody announces it")
-    kind = pl.coalesce(said["network_kind"], "network_kind")
+    of_block = pl.when(pl.Series(special_purpose == 1)).then(pl.lit("special"))
+    kind = pl.coalesce(said["network_kind"], of_block, "network_kind")
     of_layer = pl.lit(said["organization"]).is_not_null()
     by_kind = pl.lit(said["network_kind"]).is_in(sorted(table().attributable_kinds))
     return system.with_columns(

@@ -57,7 +57,8 @@ def explain(
         day=parse_day(day, "--day"),
     )
     if output is Output.table:
-        print_cards(found)
+        details = [name for name, kind in found.schema.items() if kind.is_nested()]
+        print_cards(found.unnest(details))
     else:
         print_rows(found, output)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import polars as pl
@@ -64,6 +65,7 @@ class _Run:
         self.store = store
         self.said = said
         self.attribution = attribution
+        Thread(target=attribution.prepare, daemon=True).start()  # while the first blocks are read
         self.progress = progress
         self.known = Known(store)
         self.done = Ingested()

@@ -148,6 +148,21 @@ def test_credential_network_system_agent(
     assert row["parent_organization"] == parent
 
 
+def test_network_of_a_special_purpose_may_be_declared(tmp_path: Path) -> None:
+    """A mirror is asked from within, too."""
+    (path := tmp_path / "organizations.toml").write_text(
+        "[[organization]]\nname = 'Our CI'\nnetworks = ['10.1.0.0/16', 'fd00:1::/32']\n"
+    )
+    said = pl.DataFrame(
+        {"client_address": ["10.1.2.3", "10.2.0.1", "fd00:1::1", "::ffff:10.1.0.1"]}
+    )
+    made = Attribution(organizations=path).conclude(said).cast(POLARS)
+    assert made["organization"].to_list() == ["Our CI", None, "Our CI", "Our CI"]
+    assert made["network_kind"].to_list() == ["special"] * 4
+    assert made["attributable"].to_list() == [True, False, True, True]
+    assert made["client_network"].to_list() == ["10.1.0.0/16", "10.0.0.0/8", "fd00:1::/32", "10.1.0.0/16"]  # fmt: skip
+
+
 def test_what_is_not_declared_stays_as_it_is(tmp_path: Path) -> None:
     frame = concluded(
         tmp_path,
