@@ -119,10 +119,10 @@ def _answer(done: Ingested, store: Path, attribution: Attribution) -> None:
             query = load(name)
             out.print()
             print_table(run(connection, query, {"limit": 5}), query.title)
-    for doubt in attribution.doubts(done.last_ts.date()) if done.last_ts else ():
-        out.print(literal(f"\nReference data: {doubt}; 'l7meter refdata update' fetches newer"), highlight=False)  # fmt: skip
-    for note in attribution.declared.notes:
-        out.print(literal(note), highlight=False)
+    doubts = attribution.doubts(done.last_ts.date()) if done.last_ts else []
+    notes = [f"Reference data: {doubt}; 'l7meter refdata update' fetches newer" for doubt in doubts]
+    for note in [*notes, *attribution.declared.notes]:
+        out.print(f"\n{literal(note)}", highlight=False)
     out.print(f"\nMore: l7meter query --store {literal(str(store))}", highlight=False)
 
 
