@@ -10,10 +10,12 @@ from datetime import UTC, date, datetime, time
 import polars as pl
 
 from l7meter.attribution import Attribution
+from l7meter.ingest.coding import Coder, concat
 from l7meter.schema import CONCLUDED, POLARS, SAID
 from l7meter.store import DataFile, LiveFile, Store
 
-SLICE = 245_760  # records at once: a row group, some 300 MB
+SLICE = 100_000  # records at once: some 100 MB
+FILE = 400_000  # records of a data file, at least; their text is kept as codes until then
 COMPARED = [name for name in CONCLUDED if name != "attribution_id"]
 _KEYS = ("organization", "basis")
 _SUMS = ("records_before", "records_after", "bytes_before", "bytes_after")
@@ -60,14 +62,20 @@ def attribute(
     removed: list[LiveFile] = []
     added: list[DataFile] = []
     sums: list[pl.DataFrame] = []
+    coder = Coder()
     for file in live:
         stale = _stale(store, file, attribution, done, since, until)
+        waiting: list[pl.DataFrame] = []
         for stored in store.read(file, SLICE) if stale else ():
-            fresh = _anew(stored, attribution, since, until)
+            fresh = _anew(stored, attribution, coder, since, until)
             _compare(stored, fresh, done)
             sums += [_sums(stored, "before"), _sums(fresh, "after")]
-            if not dry_run:
-                added.append(store.write("records", fresh))
+            waiting += [] if dry_run else [fresh]
+            if sum(frame.height for frame in waiting) >= FILE:
+                added.append(store.write("records", concat(waiting)))
+                waiting = []
+        if waiting:
+            added.append(store.write("records", concat(waiting)))
         if stale:
             removed.append(file)
         passed += file.rows
@@ -111,27 +119,33 @@ def _midnight(day: date) -> datetime:
 
 
 def _anew(
-    stored: pl.DataFrame, attribution: Attribution, since: date | None, until: date | None
+    stored: pl.DataFrame,
+    attribution: Attribution,
+    coder: Coder,
+    since: date | None,
+    until: date | None,
 ) -> pl.DataFrame:
-    """The records in their order, those of the period concluded anew."""
+    """The records in their order, those of the period concluded anew; text is coded."""
     placed = stored.with_row_index("place")
-    mine = placed.filter(_within(since, until))
-    fresh = attribution.conclude(mine.select(SAID)).cast(POLARS)
-    others = placed.filter(~_within(since, until)).select("place", *POLARS.names())
-    both = pl.concat([fresh.insert_column(0, mine["place"]), others])
-    return both.sort("place").drop("place")
+    mine, others = placed.filter(_within(since, until)), placed.filter(~_within(since, until))
+    coded = coder.coding(int(mine.estimated_size())).code(mine.select(SAID))
+    fresh = attribution.conclude(coded, coder.memo(coded)).insert_column(0, mine["place"])
+    if not others.height:
+        return fresh.drop("place")
+    return concat([fresh, others.select(fresh.columns)]).sort("place").drop("place")
 
 
 def _compare(stored: pl.DataFrame, fresh: pl.DataFrame, done: Reattributed) -> None:
-    unlike = pl.DataFrame([stored[name].ne_missing(fresh[name]) for name in COMPARED])
+    unlike = pl.DataFrame(
+        stored[name].ne_missing(fresh[name].cast(POLARS[name])).alias(name) for name in COMPARED
+    )
     done.changed += int(unlike.select(pl.any_horizontal(pl.all())).to_series().sum())
     done.by_column.update({name: n for name, n in unlike.sum().row(0, named=True).items() if n})
 
 
 def _sums(records: pl.DataFrame, when: str) -> pl.DataFrame:
-    return records.group_by(
-        pl.col("organization"), pl.col("server_bytes_basis").alias("basis")
-    ).agg(
+    keys = (pl.col("organization"), pl.col("server_bytes_basis").alias("basis"))
+    return records.group_by(key.cast(pl.String) for key in keys).agg(
         pl.len().cast(pl.Int64).alias(f"records_{when}"),
         pl.col("server_bytes").sum().alias(f"bytes_{when}"),
     )

@@ -18,6 +18,8 @@ class Coding:
     def __init__(self) -> None:
         self.memo = Memo()
         self._types = {name: pl.Categorical(pl.Categories.random()) for name in TEXT}
+        # Polars forgets codes that no column has any more, and would give them to other values
+        self._kept = [pl.Series([], dtype=kind) for kind in self._types.values()]
 
     def type(self, column: str) -> pl.Categorical:
         """The type of a text column."""

@@ -10,7 +10,7 @@ from test_ingest_capture import rows, sound
 
 from l7meter.attribution import Attribution
 from l7meter.errors import StoreError
-from l7meter.ingest import Reattributed, attribute, attributing, ingest
+from l7meter.ingest import Reattributed, attribute, attributing, ingest, run
 from l7meter.store import Store, compact, connect, repair
 
 CUSTOMERS = """\
@@ -170,3 +170,20 @@ def test_what_an_attribution_stands_for_is_kept(
     assert rows(store, used) == [(2,)]  # before and since the second of October
     digest = "SELECT DISTINCT manifest->>'organizations_sha256' FROM attributions JOIN records USING (attribution_id)"  # fmt: skip
     assert rows(store, digest) == [(customers.declared.digest,)]
+
+
+def test_what_is_remembered_of_one_source_is_not_taken_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codes of text are remembered with what was concluded; each source is committed by itself here."""
+    monkeypatch.setattr(run, "BATCH", 1)
+    agents = ["pip/26.0", "bandersnatch/6.5", "curl/8.0"]
+    paths = []
+    for number, order in enumerate((agents, agents[::-1], agents[1:] + agents[:1])):
+        lines = [f'192.0.2.{number} - - [01/Oct/2026:12:00:00 +0000] "GET /{agent} HTTP/1.1" 200 1 "-" "{agent}"\n' for agent in order]  # fmt: skip
+        paths.append(tmp_path / f"{number}.log")
+        paths[-1].write_text("".join(lines))
+    with Store.open_or_create(tmp_path / "store") as opened:
+        ingest(list(map(str, paths)), opened)
+    told = rows(tmp_path / "store", "SELECT DISTINCT url_path, user_agent_original, agent_name FROM records ORDER BY 1")  # fmt: skip
+    assert told == sorted((f"/{agent}", agent, agent.partition("/")[0]) for agent in agents)
