@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
@@ -35,8 +35,8 @@ class Attribution:
     """Fills the concluded columns.
 
     `registries` name the registry (`npm`) where neither host nor path tells which it is, or which one
-    a host serves (`mirror.example=npm`, `*.example=npm`); `organizations` is the foundation's file of its organisations, `refdata` the directory of
-    imported reference data (None: the user's own). Raises `UsageError` for a file that is faulty.
+    a host serves (`mirror.example=npm`, `*.example=npm`); `organizations` is the foundation's file of
+    its organisations, `refdata` the directory of imported reference data (None: the user's own). Raises `UsageError` for a file that is faulty.
     """
 
     def __init__(
@@ -139,16 +139,11 @@ class Attribution:
         self, records: pl.DataFrame, places: NDArray[np.int64], memo: Memo
     ) -> pl.DataFrame:
         """The conclusions about client addresses, as of the days of their records."""
-        clients = records["client_address"]
-        if len(places) == 1:
-            return self._clients(clients, self._eras.ground(int(places[0])), memo)
-        parts, rows = [], []
-        for place in np.unique(places).tolist():
-            mine = np.flatnonzero(places == place)
-            part = self._clients(clients[mine], self._eras.ground(place), memo)
-            parts.append(part.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String)))
-            rows.append(mine)
-        return pl.concat(parts)[np.argsort(np.concatenate(rows))]
+
+        def conclude(part: pl.DataFrame, ground: Ground) -> pl.DataFrame:
+            return self._clients(part["client_address"], ground, memo)
+
+        return self._by_era(records.select("client_address"), places, conclude)
 
     def _clients(self, clients: pl.Series, ground: Ground, memo: Memo) -> pl.DataFrame:
         return memo.conclude(clients, lambda texts: addresses.conclude(texts, ground), ground.id)
@@ -174,17 +169,26 @@ class Attribution:
 
     def _declare(self, records: pl.DataFrame, places: NDArray[np.int64]) -> pl.DataFrame:
         """What the foundation's file says of requests, as of the days of the records."""
-        if len(places) == 1:
-            return declare(records, self._eras.ground(int(places[0])).declared)
         if not any(each.credentials or each.agents for each in self.declared.organizations):
             return records
-        parts, rows = [], []
+        return self._by_era(records, places, lambda part, ground: declare(part, ground.declared))
+
+    def _by_era(
+        self,
+        rows: pl.DataFrame,
+        places: NDArray[np.int64],
+        conclude: Callable[[pl.DataFrame, Ground], pl.DataFrame],
+    ) -> pl.DataFrame:
+        """What is concluded of the rows of each era, in the order of all rows."""
+        if len(places) == 1:
+            return conclude(rows, self._eras.ground(int(places[0])))
+        parts, order = [], []
         for place in np.unique(places).tolist():
             mine = np.flatnonzero(places == place)
-            part = records[mine].with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
-            parts.append(declare(part, self._eras.ground(place).declared))
-            rows.append(mine)
-        return pl.concat(parts)[np.argsort(np.concatenate(rows))]
+            part = conclude(rows[mine], self._eras.ground(place))
+            parts.append(part.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String)))
+            order.append(mine)
+        return pl.concat(parts)[np.argsort(np.concatenate(order))]
 
 
 def _pairs(target: pl.Series, host: pl.Series) -> tuple[pl.DataFrame, np.ndarray | None]:

@@ -42,9 +42,8 @@ class Ground:
         )
         self._lock = Lock()
         self._verdicts: pl.DataFrame | None = None  # of systems that were asked for
-        self._places = np.empty(
-            0, np.int64
-        )  # of each system among them, -1 for none; the last is nobody's
+        # of each system among them, -1 for none; the last is nobody's
+        self._places = np.empty(0, np.int64)
 
     @cached_property
     def id(self) -> str:
@@ -61,8 +60,8 @@ class Ground:
         if not parts:
             return shipped
         # parts of one source, such as IPv4 and IPv6: disjoint already
-        table = pl.concat([frame for _, frame in parts]).sort("start_hi", "start_lo")
-        return snapshot.of(table, str(max(each.as_of for each, _ in parts)), shipped.systems)
+        ranges = pl.concat([frame for _, frame in parts]).sort("start_hi", "start_lo")
+        return snapshot.of(ranges, str(max(each.as_of for each, _ in parts)), shipped.systems)
 
     @cached_property
     def systems(self) -> pl.DataFrame:
@@ -165,7 +164,12 @@ class Ground:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """What goes before the systems, best first: declared, published, curated, held."""
-        return (self._declared(), self._published(), self._curated(), self._held())
+        return (
+            self._declared(),
+            self._published(),
+            organization_prefixes.held(self.day),
+            self._held(),
+        )
 
     def _declared(self) -> Layer:
         rows = [
@@ -203,15 +207,6 @@ class Ground:
                 )
             )
         return of_tables([frame.select(*BORDERS, *SAID.names()) for frame in tables])
-
-    def _curated(self) -> Layer:
-        held = organization_prefixes.held(self.day)
-        network = pl.col("client_network")
-        said = held.verdicts.with_columns(
-            shared_egress=pl.lit(None, pl.String),
-            rule=pl.format("{} is listed in organizations.toml", network),
-        )
-        return Layer(held.ipv4, held.ipv6, said.select(SAID.names()))
 
     def _held(self) -> Layer:
         tables = [

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from l7meter.attribution.ranges import Ranges, flatten, ipv6_keys
+from l7meter.attribution.ranges import Ranges, flatten, keys_of
 from l7meter.attribution.reference.making import BORDERS, MAPPED, borders
 from l7meter.schema import COLUMNS
 
@@ -67,11 +67,11 @@ def of_borders(starts: Sequence[int], ends: Sequence[int], verdicts: pl.DataFram
     four = np.flatnonzero(mapped).tolist()
     six = np.flatnonzero(~mapped).tolist()
     ipv4 = Ranges(
-        np.array([first[at] - MAPPED for at in four], np.uint32),
-        np.array([last[at] - MAPPED for at in four], np.uint32),
+        keys_of([first[at] - MAPPED for at in four], 4),
+        keys_of([last[at] - MAPPED for at in four], 4),
         labels[four],
     )
     ipv6 = Ranges(
-        ipv6_keys([first[at] for at in six]), ipv6_keys([last[at] for at in six]), labels[six]
+        keys_of([first[at] for at in six], 6), keys_of([last[at] for at in six], 6), labels[six]
     )
     return Layer(ipv4, ipv6, verdicts.cast(dict(SAID)))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from ipaddress import ip_network
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -34,9 +35,23 @@ class Ranges(NamedTuple):
         return np.where((at >= 0) & (keys <= self.ends[at]), at, -1)
 
 
-def ipv6_keys(numbers: Sequence[int]) -> Keys:
-    """128-bit integers as search keys."""
+def keys_of(numbers: Sequence[int], version: int) -> Keys:
+    """Addresses of an IP version as search keys."""
+    if version == 4:
+        return np.array(numbers, np.uint32)
     return np.frombuffer(b"".join([number.to_bytes(16, "big") for number in numbers]), "S16")
+
+
+def disjoint(prefixes: Sequence[str], version: int) -> tuple[list[int], list[int], list[int]]:
+    """The prefixes of an IP version as `flatten` gives them: starts, ends, rows of `prefixes`."""
+    networks = [
+        (row, net) for row, net in enumerate(map(ip_network, prefixes)) if net.version == version
+    ]
+    starts, ends, places = flatten(
+        [int(net.network_address) for _, net in networks],
+        [int(net.broadcast_address) for _, net in networks],
+    )
+    return starts, ends, [networks[place][0] for place in places]
 
 
 def flatten(

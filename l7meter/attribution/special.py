@@ -10,12 +10,11 @@ Blocks that hold an IPv4 address (mapped, NAT64, 6to4, Teredo) are absent here: 
 from __future__ import annotations
 
 from functools import cache
-from ipaddress import ip_network
 from typing import NamedTuple
 
 import numpy as np
 
-from l7meter.attribution.ranges import Ranges, flatten, ipv6_keys
+from l7meter.attribution.ranges import Ranges, disjoint, keys_of
 
 
 class Block(NamedTuple):
@@ -82,14 +81,10 @@ BLOCKS: tuple[Block, ...] = (
 @cache
 def ranges() -> tuple[Ranges, Ranges]:
     """IPv4 and IPv6 ranges of `BLOCKS`; their rows are positions in `BLOCKS`."""
-    networks = [ip_network(block.prefix) for block in BLOCKS]
+    prefixes = [block.prefix for block in BLOCKS]
     built = []
     for version in (4, 6):
-        members = [row for row, network in enumerate(networks) if network.version == version]
-        starts, ends, rows = flatten(
-            [int(networks[row].network_address) for row in members],
-            [int(networks[row].broadcast_address) for row in members],
-        )
-        make = ipv6_keys if version == 6 else lambda numbers: np.array(numbers, np.uint32)
-        built.append(Ranges(make(starts), make(ends), np.array(members)[rows]))
+        starts, ends, rows = disjoint(prefixes, version)
+        keys = keys_of(starts, version), keys_of(ends, version)
+        built.append(Ranges(*keys, np.array(rows, np.int64)))
     return built[0], built[1]

@@ -8,9 +8,7 @@ scripts can fetch, and a Googlebot from there is not Google's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 
 from l7meter.attribution import address_text, special
 from l7meter.attribution.agents_rules import Rule, shipped
-from l7meter.attribution.ranges import Keys, Ranges, flatten, ipv6_keys
+from l7meter.attribution.ranges import Keys, Ranges, disjoint, keys_of
 
 BOTS = Path(__file__).parent / "data" / "bots.parquet"
 VERDICTS = ("verified", "claimed", "unverifiable")
@@ -130,28 +128,14 @@ def _marks(version: int) -> _Marks:
         for bit, names in enumerate(_sets())
     ]
     sets.append((_NOWHERE, [block.prefix for block in special.BLOCKS]))
-    held = [(bit, *_ranges(prefixes, version)) for bit, prefixes in sets]
+    held = [(bit, *disjoint(prefixes, version)[:2]) for bit, prefixes in sets]
     size = 2 ** (32 if version == 4 else 128)
     borders = {0, *(start for _, starts, _ in held for start in starts)}
     borders |= {end + 1 for _, _, ends in held for end in ends} - {size}
-    make = _ipv4_keys if version == 4 else ipv6_keys
-    keys = make(sorted(borders))
+    keys = keys_of(sorted(borders), version)
     bits = np.zeros(len(keys), np.uint64)
     for bit, starts, ends in held:
-        within = Ranges(make(starts), make(ends), np.zeros(len(starts)))
+        sides = keys_of(starts, version), keys_of(ends, version)
+        within = Ranges(*sides, np.zeros(len(starts)))
         bits[within.locate(keys) >= 0] |= bit
     return _Marks(keys, bits)
-
-
-def _ranges(prefixes: list[str], version: int) -> tuple[list[int], list[int]]:
-    """First and last addresses of prefixes of one IP version, made disjoint."""
-    networks = [each for each in map(ip_network, prefixes) if each.version == version]
-    starts, ends, _ = flatten(
-        [int(each.network_address) for each in networks],
-        [int(each.broadcast_address) for each in networks],
-    )
-    return starts, ends
-
-
-def _ipv4_keys(numbers: Sequence[int]) -> Keys:
-    return np.array(numbers, np.uint32)

@@ -23,10 +23,13 @@ def is_capture(start: bytes) -> str | None:
 
 def first_time(start: bytes) -> int | None:
     """When the first packet passed that is whole in a capture's first octets, ns since 1970 UTC."""
-    for window in Container([start]).windows():
-        said = window.time[window.time != NO_TIME]
-        return int(said[0]) if len(said) else None
-    return None
+    return next(map(begins, Container([start]).windows()), None)
+
+
+def begins(window: Window) -> int | None:
+    """The first time that a window says, ns since 1970 UTC; None where it says none."""
+    said = window.time[window.time != NO_TIME]
+    return int(said[0]) if len(said) else None
 
 
 class Container:

@@ -10,7 +10,7 @@ import polars as pl
 
 from l7meter.captures.base import Moment
 from l7meter.captures.columnar import Columnar
-from l7meter.captures.containers import Container
+from l7meter.captures.containers import Container, begins
 from l7meter.captures.exact import Exact
 from l7meter.captures.records import Rows
 from l7meter.captures.sums import Sums
@@ -101,8 +101,8 @@ class Capture:
 
 def _anew(window: Window, last: int) -> bool:
     """Whether a file begins before the one ahead of it has ended: they are not of one capture."""
-    said = window.time[window.time != NO_TIME]
-    return last != NO_TIME and len(said) > 0 and int(said[0]) < last - BACK
+    first = begins(window)
+    return last != NO_TIME and first is not None and first < last - BACK
 
 
 def _exactly(window: Window, exact: Exact) -> Iterator[dict[str, Any]]:

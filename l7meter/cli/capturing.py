@@ -19,6 +19,7 @@ from l7meter.cli.options import (
     StoreOption,
     examples,
 )
+from l7meter.cli.summary import count_text
 from l7meter.errors import SourceError
 
 if TYPE_CHECKING:
@@ -102,29 +103,26 @@ def _reported(done: Ingested) -> None:
     for source in done.sources:
         if source.problem:
             _say(f"{source.name}: {source.problem}")
-    _say(f"{_count(len(done.sources), 'file')}, {_count(done.total('lines'), 'packet')}, {_count(done.total('records'), 'record')}")  # fmt: skip
+    _say(f"{count_text(len(done.sources), 'file')}, {count_text(done.total('lines'), 'packet')}, {count_text(done.total('records'), 'record')}")  # fmt: skip
 
 
 def _answer(metered: Metered, store: Path) -> None:
     """What was metered."""
     from l7meter.cli.printing import console, literal
-    from l7meter.cli.summary import captured
-    from l7meter.reports.units import bytes_text
+    from l7meter.cli.summary import captured, sent
 
     out = console()
     failed = f", [bold red]{metered.failed:,} not read[/]" if metered.failed else ""
-    out.print(f"{_count(metered.files, 'file')}{failed} in {metered.seconds:.1f} s, {_count(metered.records, 'record')}", highlight=False)  # fmt: skip
+    out.print(f"{count_text(metered.files, 'file')}{failed} in {metered.seconds:.1f} s, {count_text(metered.records, 'record')}", highlight=False)  # fmt: skip
     for line in captured(metered.sums):
         out.print(line, highlight=False)
-    octets = metered.server_bytes_by_basis.items()
-    measured = ", ".join(f"{bytes_text(total)} of {basis}" for basis, total in octets)
-    out.print(f"Sent to clients: {measured or 'nothing that is measured'}", highlight=False)
+    out.print(sent(metered.server_bytes_by_basis), highlight=False)
     if metered.dropped is None:
         out.print("The capturer did not say how many packets it dropped", highlight=False)
     elif metered.dropped:
-        out.print(f"[bold red]{_count(metered.dropped, 'packet')} dropped[/] before the capturer got them: a closer --filter, or a --snap, helps", highlight=False)  # fmt: skip
+        out.print(f"[bold red]{count_text(metered.dropped, 'packet')} dropped[/] before the capturer got them: a closer --filter, or a --snap, helps", highlight=False)  # fmt: skip
     if metered.missed:
-        out.print(f"[bold red]{_count(metered.missed, 'file')} deleted unread[/], because of --files: reading is slower than the traffic", highlight=False)  # fmt: skip
+        out.print(f"[bold red]{count_text(metered.missed, 'file')} deleted unread[/], because of --files: reading is slower than the traffic", highlight=False)  # fmt: skip
     out.print(f"\nMore: l7meter query --store {literal(str(store))}", highlight=False)
 
 
@@ -132,10 +130,6 @@ def _say(text: str) -> None:
     from l7meter.reports.cells import visible
 
     print("l7meter:", visible(text), file=sys.stderr, flush=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def register(app: typer.Typer) -> None:

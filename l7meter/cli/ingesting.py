@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,6 @@ from l7meter.cli.options import (
 from l7meter.errors import UsageError
 
 if TYPE_CHECKING:
-    from l7meter.attribution import Attribution
     from l7meter.ingest import Ingested
 
 EXAMPLES = examples(
@@ -80,11 +80,13 @@ def ingest(
         done = run(names, opened, what, attribution=attribution, progress=report)
     for name, problem in missing:
         done.sources.append(_missing(name, problem))
+    doubts = attribution.doubts(done.last_ts.date()) if done.last_ts else []
     if output == "json":
-        doubts = attribution.doubts(done.last_ts.date()) if done.last_ts else []
         print(json.dumps(done.as_dict() | {"reference_data_doubts": doubts}, ensure_ascii=False))
     else:
-        _answer(done, store, attribution)
+        hint = "'l7meter refdata update' fetches newer"
+        notes = [f"Reference data: {doubt}; {hint}" for doubt in doubts]
+        _answer(done, store, [*notes, *attribution.declared.notes])
     for source in done.sources:
         if source.problem:
             print(visible(f"l7meter: {source.name}: {source.problem}"), file=sys.stderr)
@@ -102,8 +104,8 @@ def _missing(name: str, problem: str):  # type: ignore[no-untyped-def]
     return Source(name, status="failed", problem=problem)
 
 
-def _answer(done: Ingested, store: Path, attribution: Attribution) -> None:
-    """What was read, and the one-screen answer."""
+def _answer(done: Ingested, store: Path, notes: Sequence[str]) -> None:
+    """What was read, the one-screen answer, and what is to be known of it."""
     from l7meter.analysis import load, run
     from l7meter.cli.printing import console, literal, print_table
     from l7meter.cli.summary import summary
@@ -119,9 +121,7 @@ def _answer(done: Ingested, store: Path, attribution: Attribution) -> None:
             query = load(name)
             out.print()
             print_table(run(connection, query, {"limit": 5}), query.title)
-    doubts = attribution.doubts(done.last_ts.date()) if done.last_ts else []
-    notes = [f"Reference data: {doubt}; 'l7meter refdata update' fetches newer" for doubt in doubts]
-    for note in [*notes, *attribution.declared.notes]:
+    for note in notes:
         out.print(f"\n{literal(note)}", highlight=False)
     out.print(f"\nMore: l7meter query --store {literal(str(store))}", highlight=False)
 

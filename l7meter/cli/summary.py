@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 def summary(done: Ingested) -> Iterator[str]:
     """Lines for a person: sources, what was in them and where it went, octets by what they measure."""
-    from l7meter.reports.units import bytes_text
 
     known = sum(source.status == "known" for source in done.sources)
-    parts = [_count(len(done.ingested), "source")]
+    parts = [count_text(len(done.ingested), "source")]
     if known:
         parts.append(f"{known:,} known already and left alone")
     if done.failed:
@@ -30,15 +29,22 @@ def summary(done: Ingested) -> Iterator[str]:
     if done.captures:
         yield from captured(done.captures)
     yield "Formats: " + ", ".join(f"{name} ({count:,})" for name, count in formats.most_common())
-    measured = ", ".join(f"{bytes_text(octets)} of {basis}" for basis, octets in done.server_bytes_by_basis.items())  # fmt: skip
-    if done.unmeasured_records:
-        measured += f", {_count(done.unmeasured_records, 'record')} without a size"
-    yield f"Sent to clients: {measured or 'nothing that is measured'}"
+    yield sent(done.server_bytes_by_basis, done.unmeasured_records)
     reasons: Counter[str] = Counter()
     for source in done.ingested:
         reasons.update(source.rejects_by_reason)
     if reasons:
         yield "Rejects: " + ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(4))  # fmt: skip
+
+
+def sent(octets: Mapping[str, int], unmeasured: int = 0) -> str:
+    """A line for a person: octets by what they measure, and records that say none."""
+    from l7meter.reports.units import bytes_text
+
+    measured = ", ".join(f"{bytes_text(total)} of {basis}" for basis, total in octets.items())
+    if unmeasured:
+        measured += f", {count_text(unmeasured, 'record')} without a size"
+    return f"Sent to clients: {measured or 'nothing that is measured'}"
 
 
 def _lines(done: Ingested) -> str:
@@ -49,8 +55,8 @@ def _lines(done: Ingested) -> str:
 
     rate = total("lines") / max(done.seconds, 0.001)
     return (
-        f"{_count(total('lines'), 'line')} ({bytes_text(total('bytes_read'))}, {rate:,.0f}/s) = "
-        f"{_count(total('records'), 'record')} + {_count(total('rejects'), 'reject')} + "
+        f"{count_text(total('lines'), 'line')} ({bytes_text(total('bytes_read'))}, {rate:,.0f}/s) = "
+        f"{count_text(total('records'), 'record')} + {count_text(total('rejects'), 'reject')} + "
         f"{total('skipped'):,} skipped"
     )
 
@@ -61,7 +67,7 @@ def captured(sums: Sums) -> Iterator[str]:
 
     reasons = ", ".join(f"{reason} ({count:,})" for reason, count in sums.skipped.most_common(4))
     yield (
-        f"{_count(sums.packets, 'packet')} = {sums.carried:,} of {_count(sums.connections, 'connection')} "
+        f"{count_text(sums.packets, 'packet')} = {sums.carried:,} of {count_text(sums.connections, 'connection')} "
         f"+ {sums.skipped.total():,} skipped{f': {reasons}' if reasons else ''}"
     )
     if sums.connections:
@@ -76,5 +82,6 @@ def captured(sums: Sums) -> Iterator[str]:
         yield f"[bold red]Limits that were hit[/]: {hit}"
 
 
-def _count(number: int, noun: str) -> str:
+def count_text(number: int, noun: str) -> str:
+    """`1 line`, `2,000 lines`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -128,7 +128,7 @@ def _anew(
     """The records in their order, those of the period concluded anew; text is coded."""
     placed = stored.with_row_index("place")
     mine, others = placed.filter(_within(since, until)), placed.filter(~_within(since, until))
-    coded = coder.coding(int(mine.estimated_size())).code(mine.select(SAID))
+    coded = coder.code(mine.select(SAID))
     fresh = attribution.conclude(coded, coder.memo(coded)).insert_column(0, mine["place"])
     if not others.height:
         return fresh.drop("place")

@@ -91,7 +91,7 @@ def coded(frame: pl.DataFrame, coder: Coder | None, hops: int) -> pl.DataFrame:
     Behind `hops` trusted proxies the client is the one that they vouch for.
     """
     records = behind_hops(frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String)), hops)
-    return coder.coding(int(records.estimated_size())).code(records) if coder else records
+    return coder.code(records) if coder else records
 
 
 def _parsed(records: pl.DataFrame, sums: Sums, packets: int, skipped: Counter[str]) -> Parsed:

@@ -57,6 +57,10 @@ class Coder:
             self._octets, self._coding = octets, Coding()
         return self._coding
 
+    def code(self, records: pl.DataFrame) -> pl.DataFrame:
+        """A frame that is no block of text, in the coding that its own octets call for."""
+        return self.coding(int(records.estimated_size())).code(records)
+
     def memo(self, records: pl.DataFrame) -> Memo | None:
         """What is remembered under the coding of these records, if it is the present one."""
         coding = self._coding

@@ -86,9 +86,10 @@ class Rotation:
         """The file that is being read; those before it have been."""
         return max(len(self._capture.files) - 1, 0)
 
-    def packets(self, place: int) -> int:
-        """Packets that were read of a file so far."""
-        return self._sums()[place].packets
+    @property
+    def packets(self) -> int:
+        """Packets that were read of that file so far."""
+        return self._capture.sums.packets - self._capture.files[-1].before.packets
 
     def problem(self, place: int) -> str | None:
         """Where a file broke, once it is read; None if it did not."""

@@ -138,7 +138,7 @@ class _Run:
                 self._identify(ordinals[ended], rotation.streams.get(ended))
                 ended += 1
             current = ordinals[rotation.place]
-            self.done.sources[current].lines = rotation.packets(rotation.place)
+            self.done.sources[current].lines = rotation.packets
             if stream := rotation.streams.get(rotation.place):
                 self.done.sources[current].bytes_read = stream.bytes_read
                 self._overflow(current, stream.identifier)

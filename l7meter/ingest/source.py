@@ -116,8 +116,7 @@ class Reading:
         for raw in reader.frames(self.stream.name):
             records, unread = assemble(raw, self.format, self.options)
             rejects = unread.with_columns(line=None, line_bytes=None).cast(REJECTS)
-            coding = self.coder.coding(int(records.estimated_size())) if self.coder else None
-            records = coding.code(records) if coding else records
+            records = self.coder.code(records) if self.coder else records
             yield Parsed(records, rejects, {}, raw.frame.height)
 
 

@@ -13,7 +13,7 @@ from captures.exchanges import LIST, MEDIUM, SHORT, SMALL, head
 from captures.lab import SERVER, SERVER6, Lab
 from captures.registry import phenomenon
 from captures.wire import SERVER as FROM_SERVER
-from captures.wire import Wire, ip, payload_length
+from captures.wire import Mirror, Wire, ip, payload_length
 
 VLAN_ID, VXLAN_ID = 42, 4200
 TRUNK = ("trunk0", "trunk1")
@@ -114,24 +114,25 @@ def _in_gre(side: int, frame: bytes) -> bytes:
     return frame[:12] + b"\x08\x00" + header + inner
 
 
+def _mirrored(lab: Lab, name: str, wrap: Mirror, expression: str) -> None:
+    """Capture two downloads as a mirror port gives them, that wraps each frame of a side."""
+    _trunk()
+    lab.wire.mirror_to(TRUNK[0], wrap)
+    with lab.capture(name, device=TRUNK[1], ns=None, expression=expression):
+        lab.curl(LIST, SMALL)
+        time.sleep(0.2)
+
+
 @phenomenon("vlan", "curl, nginx; a mirror port")
 def vlan(lab: Lab) -> None:
     """Frames with an 802.1Q tag, as a switch's mirror port gives them."""
-    _trunk()
-    lab.wire.mirror_to(TRUNK[0], _tagged)
-    with lab.capture("vlan", device=TRUNK[1], ns=None, expression="vlan and tcp"):
-        lab.curl(LIST, SMALL)
-        time.sleep(0.2)
+    _mirrored(lab, "vlan", _tagged, "vlan and tcp")
 
 
 @phenomenon("gre", "curl, nginx; a mirror port")
 def gre(lab: Lab) -> None:
     """IPv4 in GRE in IPv4, as a mirror port with a tunnel gives it."""
-    _trunk()
-    lab.wire.mirror_to(TRUNK[0], _in_gre)
-    with lab.capture("gre", device=TRUNK[1], ns=None, expression="ip proto 47"):
-        lab.curl(LIST, SMALL)
-        time.sleep(0.2)
+    _mirrored(lab, "gre", _in_gre, "ip proto 47")
 
 
 @phenomenon("vxlan", "curl, nginx, Linux's vxlan device")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l7meter.attribution.ranges import Ranges, flatten, ipv6_keys
+from l7meter.attribution.ranges import Ranges, flatten, keys_of
 
 SMALL = st.lists(
     st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(0, 2)).map(
@@ -66,7 +66,7 @@ def test_a_range_that_ends_before_it_starts_is_refused():
 def test_ipv6_search_is_exact_to_the_last_bit(borders, queries):
     borders = sorted(set(borders))
     starts, ends = borders[::2], borders[1::2] + [2**128 - 1] * (len(borders) % 2)
-    ranges = Ranges(ipv6_keys(starts), ipv6_keys(ends), np.arange(len(starts)))
+    ranges = Ranges(keys_of(starts, 6), keys_of(ends, 6), np.arange(len(starts)))
     queries = [
         *queries,
         *borders,
@@ -77,7 +77,7 @@ def test_ipv6_search_is_exact_to_the_last_bit(borders, queries):
         next((i for i, (s, e) in enumerate(zip(starts, ends, strict=True)) if s <= q <= e), -1)
         for q in queries
     ]
-    assert ranges.locate(ipv6_keys(queries)).tolist() == expected
+    assert ranges.locate(keys_of(queries, 6)).tolist() == expected
 
 
 def test_nothing_is_found_in_no_ranges():
