@@ -21,3 +21,7 @@ class SourceError(L7MeterError):
 
 class StoreError(L7MeterError):
     """The store is missing, not ours, damaged, or of another version."""
+
+
+class Conflict(StoreError):
+    """Another process changed the same part of the store meanwhile: nothing was done, and it may be tried again."""

@@ -21,7 +21,7 @@ import pyarrow as pa
 from l7meter.columns import without_nulls
 
 Kind = Literal["said", "concluded"]
-Type = Literal["timestamp", "string", "int16", "int32", "int64", "double", "bool"]
+Type = Literal["timestamp", "date", "string", "int16", "int32", "int64", "double", "bool"]
 EXCHANGE_KINDS = pl.Enum(["http", "tls", "quic", "tunnel", "remainder"])
 LARGEST = 2**53  # 9 PB; beyond, a said number is garbage, and JSON's are not exact (RFC 7493 §2.2)
 
@@ -70,6 +70,7 @@ class Column(NamedTuple):
 
 _ARROW: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
     "string": pa.string(),
     "int16": pa.int16(),
     "int32": pa.int32(),
@@ -79,6 +80,7 @@ _ARROW: dict[str, pa.DataType] = {
 }
 _POLARS: dict[str, pl.DataType] = {
     "timestamp": pl.Datetime("us", "UTC"),
+    "date": pl.Date(),
     "string": pl.String(),
     "int16": pl.Int16(),
     "int32": pl.Int32(),
@@ -88,6 +90,7 @@ _POLARS: dict[str, pl.DataType] = {
 }
 _DUCKDB: dict[str, str] = {
     "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "date": "DATE",
     "string": "VARCHAR",
     "int16": "SMALLINT",
     "int32": "INTEGER",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import polars as pl
 
 from l7meter.attribution import Attribution
 from l7meter.ingest.coding import Coder, concat
+from l7meter.privacy import WORDS, Policy
 from l7meter.schema import CONCLUDED, POLARS, SAID
-from l7meter.store import DataFile, LiveFile, Store
+from l7meter.store import DataFile, LiveFile, Store, rollups
 
 SLICE = 100_000  # records at once: some 100 MB
 FILE = 400_000  # records of a data file, at least; their text is kept as codes until then
@@ -27,7 +29,7 @@ class Reattributed:
     """What was concluded otherwise.
 
     `records` are those of the period, `looked_at` those among them that had another `attribution_id`,
-    `changed` those of which anything else is concluded, and `by_column` how often what. `changes` has a row
+    `changed` those of which anything else is concluded, `by_column` how often what, `days` on which. `changes` has a row
     for each organisation and basis whose records or octets are not the same. `before` is the
     snapshot with the former conclusions, `snapshot` the new one (None: nothing was committed).
     """
@@ -37,6 +39,7 @@ class Reattributed:
     looked_at: int = 0
     changed: int = 0
     by_column: Counter[str] = field(default_factory=Counter)
+    days: set[date | None] = field(default_factory=set)
     changes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHANGES))
     snapshot: int | None = None
 
@@ -61,13 +64,16 @@ def attribute(
     total, passed = sum(file.rows for file in live), 0
     removed: list[LiveFile] = []
     added: list[DataFile] = []
+    covered: list[DataFile] = []  # of those that were summed up
+    final, covering = _final(store), store.covered()
     sums: list[pl.DataFrame] = []
     coder = Coder()
     for file in live:
         stale = _stale(store, file, attribution, done, since, until)
         waiting: list[pl.DataFrame] = []
+        before = len(added)
         for stored in store.read(file, SLICE) if stale else ():
-            fresh = _anew(stored, attribution, coder, since, until)
+            fresh = _kept(stored, _anew(stored, attribution, coder, since, until), final)
             _compare(stored, fresh, done)
             sums += [_sums(stored, "before"), _sums(fresh, "after")]
             waiting += [] if dry_run else [fresh]
@@ -78,14 +84,51 @@ def attribute(
             added.append(store.write("records", concat(waiting)))
         if stale:
             removed.append(file)
+        if file.file_id in covering:
+            covered += added[before:]
         passed += file.rows
         progress(passed, total)
     done.changes = _changes(sums)
     if added:
-        what = f"attribute {done.looked_at} records of {len(removed)} files"
-        made = attribution.manifests()
-        done.snapshot = store.replace(removed, added, message=what, manifests=made)
+        end, made = rollups.changed(store, removed, covered, done.days)
+        done.snapshot = store.replace(
+            [*removed, *end],
+            [*added, *made],
+            message=f"attribute {done.looked_at} records of {len(removed)} files",
+            manifests=attribution.manifests(),
+            covered=[file.name for file in covered],
+            days={day: (0, 0) for day in done.days if day},
+        )
     return done
+
+
+def _final(store: Store) -> dict[tuple[str, ...], list[str]]:
+    """Sources of which not all can be concluded again, as a privacy policy took it away: by columns."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    kept = store.ledger().filter(pl.col("privacy").is_not_null())
+    for source_id, manifest in kept.select("source_id", "privacy").iter_rows():
+        said = {name: word for name, word in json.loads(manifest).items() if name in WORDS}
+        columns = Policy(**said).final_columns()
+        if columns:
+            found.setdefault(columns, []).append(source_id)
+    return found
+
+
+def _kept(
+    stored: pl.DataFrame, fresh: pl.DataFrame, final: dict[tuple[str, ...], list[str]]
+) -> pl.DataFrame:
+    """The fresh conclusions, but for those that only the ingest could draw."""
+    for columns, source_ids in final.items():
+        mine = stored["source_id"].is_in(source_ids)
+        if mine.any():
+            fresh = fresh.with_columns(
+                pl.when(mine)
+                .then(stored[name])
+                .otherwise(fresh[name].cast(POLARS[name]))
+                .alias(name)
+                for name in columns
+            )
+    return fresh
 
 
 def _stale(
@@ -139,7 +182,9 @@ def _compare(stored: pl.DataFrame, fresh: pl.DataFrame, done: Reattributed) -> N
     unlike = pl.DataFrame(
         stored[name].ne_missing(fresh[name].cast(POLARS[name])).alias(name) for name in COMPARED
     )
-    done.changed += int(unlike.select(pl.any_horizontal(pl.all())).to_series().sum())
+    other = unlike.select(pl.any_horizontal(pl.all())).to_series()
+    done.changed += int(other.sum())
+    done.days |= set(stored.filter(other)["ts"].dt.date().unique())
     done.by_column.update({name: n for name, n in unlike.sum().row(0, named=True).items() if n})
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from l7meter.attribution import Attribution
 from l7meter.ingest.coding import Coder, concat
+from l7meter.privacy import Privacy
 from l7meter.store import DataFile, Store
 
 
@@ -44,9 +45,14 @@ class Batch:
         self.rejects = [each for each in self.rejects if each[0] != source]
 
     def write(
-        self, store: Store, attribution: Attribution, coder: Coder, ids: dict[int, str]
+        self,
+        store: Store,
+        attribution: Attribution,
+        coder: Coder,
+        ids: dict[int, str],
+        privacy: Privacy | None,
     ) -> Written:
-        """Conclude, sort by time and make durable; `ids` are the sources' identities."""
+        """Conclude, take out what is not kept, sort by time, make durable; `ids` are the sources' identities."""
         files = []
         sums = pl.DataFrame(schema=_SUMS)
         source_id = pl.Enum(sorted(set(ids.values())))
@@ -57,6 +63,8 @@ class Batch:
             frame = attribution.conclude(together, coder.memo(together))
             del together
             del frames
+            if privacy:
+                frame = privacy.records(frame)
             if not frame["ts"].is_sorted():
                 frame = frame.sort("ts", maintain_order=True)
             sums = _sums(frame)
@@ -64,7 +72,8 @@ class Batch:
             del frame
         if self.rejects:
             rejected = [frame.with_columns(source_id=pl.lit(ids[n])) for n, frame in self.rejects]
-            files.append(store.write("rejects", pl.concat(rejected)))
+            together = pl.concat(rejected)
+            files.append(store.write("rejects", privacy.rejects(together) if privacy else together))
             self.rejects.clear()
         return Written(files, sums)
 

@@ -32,6 +32,8 @@ class Source:
     rejects_by_reason: Counter[str] = field(default_factory=Counter)
     skipped_by_reason: Counter[str] = field(default_factory=Counter)
     capture: Sums | None = None
+    continues: str | None = None  # the source that the file was before it grew
+    instead: list[str] = field(default_factory=list)  # sources whose place it took
 
 
 @dataclass
@@ -93,5 +95,5 @@ class Ingested:
 
 def _plain(source: Source) -> dict[str, Any]:
     # not asdict: it makes a Counter of a Counter's items (https://github.com/python/cpython/issues/84110)
-    plain = {name: value for name, value in vars(source).items() if value is not None}
+    plain = {name: value for name, value in vars(source).items() if value not in (None, [])}
     return plain | ({"capture": told(source.capture)} if source.capture else {})

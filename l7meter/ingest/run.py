@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import os
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from threading import Thread
-from typing import Any
 
 import polars as pl
 
-from l7meter import __version__
 from l7meter.attribution import Attribution
 from l7meter.errors import SourceError
 from l7meter.formats import REJECTS
 from l7meter.ingest.batch import Batch, Written
-from l7meter.ingest.capture import CAPTURES, accounted
+from l7meter.ingest.capture import CAPTURES
 from l7meter.ingest.coding import Coder
-from l7meter.ingest.known import Known
+from l7meter.ingest.entry import committed, ledger_row, named, reasons, summed
+from l7meter.ingest.known import After, Known, Verdict
 from l7meter.ingest.outcome import Ingested, Source
 from l7meter.ingest.rotation import Rotation, rotations
-from l7meter.ingest.source import BLOCK, Said, open_source, workers
+from l7meter.ingest.seen import Seen
+from l7meter.ingest.source import BLOCK, Reading, Said, open_source, workers
+from l7meter.privacy import Privacy
 from l7meter.sources import Identifier, Identity, Stream
 from l7meter.store import SourceRow, Store
 from l7meter.store.ledger import BASES
@@ -39,35 +40,51 @@ def ingest(
     said: Said | None = None,
     *,
     attribution: Attribution | None = None,
+    privacy: Privacy | None = None,
+    anew: Collection[str] = (),
+    reread: bool = False,
     progress: Progress | None = None,
 ) -> Ingested:
-    """Read sources into a store; `attribution` concludes what is said.
+    """Read sources into a store; `attribution` concludes what is said, `privacy` says what is kept.
 
-    A source that the store knows is left alone; one that cannot be read is reported and the others
-    go on. Raises `UsageError` for a format that is none and `StoreError` where the store refuses.
+    A source that the store knows is left alone; of a log that has grown, what is new is read; one that
+    cannot be read is reported. Those of the sources `anew` (their ids) that come
+    are read again, and take the place of what was read before. A file that has the size and the time of
+    modification it had when it was read is not opened, but with `reread`. Raises `UsageError` for a format that is none and `StoreError` where the store refuses.
     """
     started = time.monotonic()
-    run = _Run(store, said or Said(), attribution or Attribution(), progress or (lambda _: None))
+    run = _Run(store, said or Said(), attribution or Attribution(), privacy, progress or (lambda _: None), anew)  # fmt: skip
+    run.seen = Seen(store, anew, reread)
     given = list(names)
-    run.done.sources += map(_named, given)
+    run.done.sources += map(named, given)
     place = {name: ordinal for ordinal, name in enumerate(given)}
     for together in rotations(given, run.said):
         run.take({place[name]: name for name in together})
     run.commit()
+    run.seen.keep()
     run.done.seconds = time.monotonic() - started
     return run.done
 
 
 class _Run:
+    seen: Seen
+
     def __init__(
-        self, store: Store, said: Said, attribution: Attribution, progress: Progress
+        self,
+        store: Store,
+        said: Said,
+        attribution: Attribution,
+        privacy: Privacy | None,
+        progress: Progress,
+        anew: Collection[str],
     ) -> None:
         self.store = store
+        self.privacy = privacy
         self.said = said
         self.attribution = attribution
         Thread(target=attribution.prepare, daemon=True).start()  # while the first blocks are read
         self.progress = progress
-        self.known = Known(store)
+        self.known = Known(store, anew)
         self.done = Ingested()
         self._batch = Batch()
         self._coder = Coder()
@@ -75,6 +92,7 @@ class _Run:
         self._written: list[Future[Written]] = []
         self._pending: list[tuple[Source, SourceRow]] = []
         self._ids: dict[int, str] = {}
+        self._instead: tuple[str, ...] = ()  # sources whose place the next commit takes
 
     def take(self, names: dict[int, str]) -> None:
         """Read one source, or those of a rotation, by ordinal; commit when enough came together."""
@@ -83,7 +101,9 @@ class _Run:
             source = self.done.sources[ordinal]
             self.progress(source)
             try:
-                if len(names) == 1:
+                if source_id := self.seen.before(name):
+                    source.status, source.source_id = "known", source_id
+                elif len(names) == 1:
                     self._read(ordinal, name)
                 elif self._opened(source, name):
                     rotation[ordinal] = name
@@ -101,29 +121,52 @@ class _Run:
         source = self.done.sources[ordinal]
         reading = open_source(name, self.said)
         with reading.stream as stream:
-            if self._known(source, name, stream, reading.format.name):
-                return
-            reading.coder = self._coder
-            for parsed in reading:
-                octets = parsed.records.height * LINE if reading.capture else BLOCK
-                self._batch.add(ordinal, parsed.records, parsed.rejects, octets)
-                source.lines += parsed.lines
-                source.records += parsed.records.height
-                source.rejects += parsed.rejects.height
-                source.skipped_by_reason.update(parsed.skipped)
-                source.rejects_by_reason.update(_reasons(parsed.rejects))
-                source.bytes_read = stream.bytes_read
-                self.progress(source)
-                self._overflow(ordinal, stream.identifier)
-            source.problem = reading.problem
-            source.capture = reading.capture.sums if reading.capture else None
-            self._finish(ordinal, stream, reading.format.size)
+            verdict = self._known(source, name, stream, reading.format.name)
+            if verdict is None:
+                self._take_all(ordinal, reading)
+        if verdict is None or verdict.known:
+            return
+        if verdict.instead and self.store.together(verdict.row) > 1:
+            raise SourceError("has grown since it was ingested with other files of its rotation; 'l7meter source forget' takes them out, to be read together")  # fmt: skip
+        self.commit()  # what takes the place of something is a commit of its own
+        source.instead, self._instead = list(verdict.instead), verdict.instead
+        with (reading := open_source(name, self.said, after=verdict.after)).stream:
+            self._take_all(ordinal, reading, verdict.after)
+        self.commit()
+
+    def _take_all(self, ordinal: int, reading: Reading, after: After | None = None) -> None:
+        """Read an open source to its end."""
+        source = self.done.sources[ordinal]
+        stream, reading.coder = reading.stream, self._coder
+        for parsed in reading:
+            octets = parsed.records.height * LINE if reading.capture else BLOCK
+            self._batch.add(ordinal, parsed.records, parsed.rejects, octets)
+            source.lines += parsed.lines
+            source.records += parsed.records.height
+            source.rejects += parsed.rejects.height
+            source.skipped_by_reason.update(parsed.skipped)
+            source.rejects_by_reason.update(reasons(parsed.rejects))
+            source.bytes_read = stream.bytes_read
+            self.progress(source)
+            self._overflow(ordinal, reading.identifier)
+        source.problem = reading.problem
+        source.capture = reading.capture.sums if reading.capture else None
+        identity = stream.identifier.identity
+        if after:
+            identity = identity._replace(source_id=reading.identifier.identity.source_id)
+        self._finish(ordinal, stream, identity, reading.format.size, after)
 
     def _opened(self, source: Source, name: str) -> bool:
         """Whether a file of a rotation is to be read: it can be, and is new."""
         reading = open_source(name, self.said)
         with reading.stream as stream:
-            return not self._known(source, name, stream, reading.format.name)
+            verdict = self._known(source, name, stream, reading.format.name)
+            if verdict and not verdict.known:
+                before = f"{verdict.row.name} ({verdict.row.content_bytes or 0:,} bytes then)"
+                raise SourceError(
+                    f"has grown since it was ingested as {before}; ingest it by itself"
+                )
+            return verdict is None
 
     def _rotation(self, names: dict[int, str]) -> None:
         if not names:
@@ -151,30 +194,44 @@ class _Run:
             source.lines, source.capture = sums.packets, sums
             source.skipped_by_reason.update(sums.skipped)
             source.problem = rotation.problem(place)
-            self._finish(
-                ordinals[place], rotation.streams[place], CAPTURES[source.format or ""].size
-            )
+            stream = rotation.streams[place]
+            size = CAPTURES[source.format or ""].size
+            self._finish(ordinals[place], stream, stream.identifier.identity, size)
             self.progress(source)
 
-    def _known(self, source: Source, name: str, stream: Stream, format_: str) -> bool:
-        """Note what a source is; whether the store has it, so that it is left alone."""
+    def _known(self, source: Source, name: str, stream: Stream, format_: str) -> Verdict | None:
+        """Note what a source is; a verdict where the store has it, or what it was before it grew."""
         source.format, source.size = format_, stream.size
-        if same := self.known.verdict(name, stream.identifier.identity):
-            source.status, source.problem, source.bytes_read = same.status, same.problem, 0
-            source.source_id = same.source_id
-        return same is not None
+        verdict = self.known.verdict(name, stream)
+        if verdict and verdict.known:
+            source.status, source.bytes_read = "known", 0
+            source.source_id = verdict.row.source_id
+            self.seen.after(name, verdict.row.source_id)
+        return verdict
 
-    def _finish(self, ordinal: int, stream: Stream, size: str) -> None:
+    def _finish(
+        self,
+        ordinal: int,
+        stream: Stream,
+        identity: Identity,
+        size: str,
+        after: After | None = None,
+    ) -> None:
         """Note a source that was read to its end."""
         source = self.done.sources[ordinal]
         source.skipped = source.skipped_by_reason.total()
         source.skipped_by_reason += Counter()  # drops zeros
         source.bytes_read = stream.bytes_read
-        identity = stream.identifier.identity
         self._ids[ordinal] = source.source_id = identity.source_id
         self._content += identity.content_bytes
-        self.known.add(source.name, identity)
-        self._pending.append((source, _row(source, size, identity)))
+        row = ledger_row(source, size, identity)
+        if after:
+            source.continues = after.source_id
+            row = replace(row, continues=after.source_id, begins_at=after.octets, lines_before=after.lines)  # fmt: skip
+        if self.privacy and not self.privacy.policy.keeps_rejected_text:
+            row = replace(row, privacy=json.dumps(self.privacy.manifest(), sort_keys=True))
+        self.known.add(row)
+        self._pending.append((source, row))
 
     def _identify(self, ordinal: int, stream: Stream | None) -> None:
         if stream:
@@ -197,7 +254,9 @@ class _Run:
             self._written[-2].result()
         ids = dict(self._ids)
         self._written.append(
-            workers().submit(batch.write, self.store, self.attribution, self._coder, ids)
+            workers().submit(
+                batch.write, self.store, self.attribution, self._coder, ids, self.privacy
+            )
         )
 
     def commit(self) -> None:
@@ -207,11 +266,12 @@ class _Run:
         self._close()
         written = [future.result() for future in self._written]
         sums = pl.concat(part.sums for part in written)
-        rows = [_summed(row, sums, self.attribution) for _, row in self._pending]
+        rows = [summed(row, sums, self.attribution) for _, row in self._pending]
         files = [file for part in written for file in part.files]
-        appended = self.store.append(rows, files, self.attribution.manifests())
+        appended = committed(self.store, rows, files, self.attribution.manifests(), self._instead)
         self.done.snapshot = appended.snapshot or self.done.snapshot
         for (source, _), row in zip(self._pending, rows, strict=True):
+            self.seen.after(row.name, row.source_id)
             if row.source_id in appended.dropped:
                 source.status = "known"
                 continue
@@ -221,53 +281,4 @@ class _Run:
             for basis in BASES:
                 if (octets := getattr(row, f"server_bytes_{basis}")) is not None:
                     self.done.server_bytes_by_basis[basis] += octets
-        self._pending, self._written, self._ids = [], [], {}
-
-
-def _named(name: str) -> Source:
-    return Source(os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
-def _row(source: Source, size: str, identity: Identity) -> SourceRow:
-    return SourceRow(
-        name=source.name,
-        format=source.format or "",
-        size_meaning=size,
-        bytes_read=source.bytes_read,
-        lines=source.lines,
-        records=source.records,
-        rejects=source.rejects,
-        skipped=source.skipped,
-        skipped_by_reason=dict(source.skipped_by_reason),
-        rejects_by_reason=dict(source.rejects_by_reason),
-        problem=source.problem,
-        l7meter_version=__version__,
-        **(accounted(source.capture) if source.capture else {}),
-        **identity._asdict(),
-    )
-
-
-def _summed(row: SourceRow, sums: pl.DataFrame, attribution: Attribution) -> SourceRow:
-    """The ledger row with the sums of its records."""
-    mine = sums.filter(pl.col("source_id") == row.source_id)
-    octets: dict[str, Any] = {}
-    unmeasured = 0
-    for _, basis, records, total, _, _ in mine.iter_rows():
-        if basis is None:
-            unmeasured += records
-        else:
-            octets[basis] = octets.get(basis, 0) + total
-    moments = mine["first_ts"].to_list() + mine["last_ts"].to_list()
-    last = max(moments, default=None)
-    return replace(
-        row,
-        first_ts=min(moments, default=None),
-        last_ts=last,
-        unmeasured_records=unmeasured,
-        attribution_id=attribution.id(last.date() if last else None),
-        **{f"server_bytes_{basis}": total for basis, total in octets.items()},
-    )
-
-
-def _reasons(rejects: pl.DataFrame) -> dict[str, int]:
-    return dict(rejects["reason"].value_counts().iter_rows())
+        self._pending, self._written, self._ids, self._instead = [], [], {}, ()

@@ -32,7 +32,8 @@ from l7meter.formats import (
 )
 from l7meter.ingest import capture
 from l7meter.ingest.coding import Coder, Coding
-from l7meter.sources import Block, Stream, blocks, open_stream
+from l7meter.ingest.known import After
+from l7meter.sources import Block, Identifier, Stream, blocks, open_stream
 from l7meter.sources.ahead import ahead
 from l7meter.sources.identity import HEAD_BYTES
 
@@ -73,6 +74,8 @@ class Reading:
 
     def __init__(self, stream: Stream, format_: Format, options: Options, first: Iterator[Block]) -> None:  # fmt: skip
         self.stream = stream
+        self.identifier = stream.identifier
+        self.lines_before = 0  # that were read at another time
         self.format = format_
         self.options = options
         self.coder: Coder | None = None  # codes the text of the records, if there is one
@@ -96,6 +99,8 @@ class Reading:
         context = None
         for block in ahead(self._blocks):
             segments, context = self.format.reader.cut(block, context)
+            if block.first_line <= self.lines_before:
+                continue  # it was cut for its headers
             for segment in segments:
                 coding = self.coder.coding(len(block.data)) if self.coder else None
                 pending.append(workers().submit(self._parse, segment, coding))
@@ -120,8 +125,10 @@ class Reading:
             yield Parsed(records, rejects, {}, raw.frame.height)
 
 
-def open_source(name: str, said: Said, marks: Collection[int] = ()) -> Reading:
-    """Open a source and tell its format.
+def open_source(
+    name: str, said: Said, marks: Collection[int] = (), after: After | None = None
+) -> Reading:
+    """Open a source and tell its format; of one that has grown, what is new is read: `after` is known.
 
     Raises `SourceError` where it cannot be read, is empty of lines, or no format claims it.
     """
@@ -136,12 +143,45 @@ def open_source(name: str, said: Said, marks: Collection[int] = ()) -> Reading:
         return reading
     if formats and formats[0].family == "capture":
         raise SourceError(f"{name}: not a packet capture")
-    cut = blocks(pieces, BLOCK)
+    rest = None
+    cut: Iterator[Block]
+    if after:
+        rest = _Rest(pieces, after)
+        cut = chain(blocks(rest.before(), BLOCK), blocks(rest, BLOCK, after.lines + 1))
+    else:
+        cut = blocks(pieces, BLOCK)
     first = next(cut, Block(b"", 1))
     format_, made = _told(first, formats)
     if format_ is None:
         raise SourceError(f"{name}: {_unclaimed(first, made, stream.problem)}")
-    return Reading(stream, format_, said.options, chain([first], cut))
+    reading = Reading(stream, format_, said.options, chain([first], cut))
+    if rest and after:
+        reading.identifier, reading.lines_before = rest.identifier, after.lines
+    return reading
+
+
+class _Rest:
+    """What follows the octets of a source that are known; it has an identity of its own."""
+
+    def __init__(self, pieces: Iterable[bytes], after: After) -> None:
+        self.identifier = Identifier(seed=after.content_id)
+        self._pieces = iter(pieces)
+        self._octets = after.octets
+        self._left = b""
+
+    def before(self) -> Iterator[bytes]:
+        """The known octets; they come first."""
+        passed = 0
+        while passed < self._octets and (piece := next(self._pieces, None)) is not None:
+            passed += len(piece)
+            over = max(passed - self._octets, 0)
+            self._left = piece[len(piece) - over :]
+            yield piece[: len(piece) - over]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in chain([self._left] if self._left else [], self._pieces):
+            self.identifier.update(piece)
+            yield piece
 
 
 def started(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:

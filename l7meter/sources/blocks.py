@@ -27,15 +27,14 @@ class Block(NamedTuple):
     long_lines: tuple[LongLine, ...] = ()
 
 
-def blocks(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[Block]:
-    """Cut pieces into blocks of about `size` octets that end at a line end.
+def blocks(pieces: Iterable[bytes], size: int = BLOCK, line: int = 1) -> Iterator[Block]:
+    """Cut pieces into blocks of about `size` octets that end at a line end; `line` is the first's number.
 
     A line that outgrows a block is not held in memory: it comes as a `LongLine`. A byte order mark
     and NUL at the start are left out.
     """
     held: list[bytes] = []
     length = 0
-    line = 1
     long: LongLine | None = None
     for piece in pieces:
         if long:

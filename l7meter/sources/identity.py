@@ -35,18 +35,22 @@ class Identifier:
     """Makes an identity piece by piece.
 
     `marks` are lengths in octets at which the hash so far is kept in `at`: a source that had this
-    length and this hash before has grown since.
+    length and this hash before has grown since. `seed` is what the octets follow: the identity of what
+    came before them.
     """
 
-    def __init__(self, marks: Collection[int] = ()) -> None:
+    def __init__(self, marks: Collection[int] = (), seed: str = "") -> None:
         self.length = 0
         self.at: dict[int, str] = {}
+        self.head = b""  # the first octets
         self._marks = sorted({HEAD_BYTES, PREFIX_BYTES, *marks})
-        self._hash = blake3()
+        self._hash = blake3(seed.encode())
 
     def update(self, piece: bytes) -> None:
         """Take the next octets."""
         view = memoryview(piece)
+        if self.length < HEAD_BYTES:
+            self.head += bytes(view[: HEAD_BYTES - self.length])
         while self._marks and self.length + len(view) >= self._marks[0]:
             mark = self._marks.pop(0)
             self._hash.update(view[: mark - self.length])
@@ -55,6 +59,10 @@ class Identifier:
             self.at[mark] = self._hash.digest(ID_BYTES).hex()
         self._hash.update(view)
         self.length += len(view)
+
+    def begins(self, length: int, head_id: str) -> bool:
+        """Whether the first octets, so many of them, have this hash; at most those of a head."""
+        return blake3(self.head[:length]).digest(ID_BYTES).hex() == head_id
 
     @property
     def prefix_known(self) -> bool:

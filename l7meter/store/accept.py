@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from l7meter.errors import StoreError
-from l7meter.store.catalog import TABLES, TYPES, VERSION
+from l7meter.store.catalog import REQUIRED, TABLES, TYPES, VERSION
 
 
 class Layout(NamedTuple):
@@ -65,6 +65,8 @@ def layouts(db: sqlite3.Connection, path: Path) -> dict[str, Layout]:
             "AND ducklake_column.end_snapshot IS NULL AND parent_column IS NULL",
             (table,),
         ).fetchall()
+        if not rows and table not in REQUIRED:
+            continue
         if not rows:
             raise _refuse(path, f"the table {table} is missing", "restore the catalog")
         found = {name: (field_id, type_) for _, field_id, name, type_ in rows}

@@ -11,7 +11,7 @@ import polars as pl
 from l7meter.errors import UsageError
 from l7meter.store.reading import statements
 from l7meter.store.store import Store
-from l7meter.store.views import connect, quote
+from l7meter.store.views import LEDGER, State, quote
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -40,15 +40,16 @@ def shell_script(path: str | Path, folder: Path) -> Path:
 
     The ledger goes into Parquet files beside the script: the views are of this moment.
     """
+    state = State.of(path)
     lines = ["SET TimeZone = 'UTC';"]
-    with connect(path) as connection:
-        views = connection.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()  # fmt: skip
-        for table in ("sources", "attributions"):
-            file = quote(folder / f"{table}.parquet")
-            connection.execute(f"COPY {table} TO {file} (FORMAT parquet)")
-            lines.append(f"CREATE VIEW {table} AS FROM read_parquet({file});")
-    order = sorted(views, key=lambda view: view[0] == "requests")  # it stands on records
-    lines += [sql for _, sql in order]
+    with duckdb.connect() as connection:
+        for name in LEDGER:
+            file = quote(folder / f"{name}.parquet")
+            frame = getattr(state, name).to_arrow(compat_level=pl.CompatLevel.oldest())
+            connection.register("ledger_frame", frame)
+            connection.execute(f"COPY ledger_frame TO {file} (FORMAT parquet)")
+            lines.append(f"CREATE VIEW {name} AS FROM read_parquet({file});")
+    lines += [f"{statement};" for statement in state.definitions()]
     script = folder / "views.sql"
-    script.write_text("\n".join([*lines, f"SELECT 'views of {Store.open(path).path}: records, requests, sources, rejects, attributions' AS l7meter;", ""]))  # fmt: skip
+    script.write_text("\n".join([*lines, f"SELECT 'views of {Store.open(path).path}: records, requests, usage_daily, usage_hourly, sources, rejects, attributions, removals' AS l7meter;", ""]))  # fmt: skip
     return script

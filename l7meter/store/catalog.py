@@ -21,7 +21,8 @@ from typing import NamedTuple
 from l7meter import __version__
 from l7meter.errors import StoreError
 from l7meter.schema import RECORD, Column
-from l7meter.store import ledger
+from l7meter.store import ledger, side
+from l7meter.store.usage import USAGE
 
 VERSION = "1.0"
 AUTHOR = f"l7meter {__version__}"
@@ -34,7 +35,8 @@ REJECT: tuple[Column, ...] = (
     Column("line", "string", "said", "Its first 4 KiB; undecodable octets escaped.", ""),
     Column("line_bytes", "int64", "said", "Its length in octets.", ""),
 )
-TABLES: dict[str, tuple[Column, ...]] = {"records": RECORD, "rejects": REJECT}
+REQUIRED = ("records", "rejects")  # the others came later
+TABLES: dict[str, tuple[Column, ...]] = {"records": RECORD, "rejects": REJECT, **USAGE}
 
 # https://ducklake.select/docs/stable/specification/tables/overview
 _SPECIFIED = {
@@ -102,6 +104,7 @@ _SPECIFIED = {
 # https://ducklake.select/docs/stable/specification/data_types
 TYPES = {
     "timestamp": "timestamptz",
+    "date": "date",
     "string": "varchar",
     "int16": "int16",
     "int32": "int32",
@@ -167,7 +170,7 @@ def _connection(path: Path, mode: str, step: str) -> Iterator[Connection]:
 
 
 def initialise(db: Connection, data: Path) -> None:
-    """Write an empty catalog: the schema `main`, the tables `records` and `rejects`, no rows.
+    """Write an empty catalog: the schema `main`, our tables, no rows.
 
     Nothing is done where another process was first.
     """
@@ -177,6 +180,7 @@ def initialise(db: Connection, data: Path) -> None:
         db.execute(f"CREATE TABLE ducklake_{name}({definition})")
     for statement in (ledger.TABLES + _HASHES).split(";")[:-1]:
         db.execute(statement)
+    side.ensure(db)
     metadata = {
         "version": VERSION,
         "created_by": AUTHOR,
@@ -187,14 +191,19 @@ def initialise(db: Connection, data: Path) -> None:
     db.executemany("INSERT INTO ducklake_metadata(key, value) VALUES (?, ?)", metadata.items())
     insert(db, "schema", (0, str(uuid.uuid4()), 0, None, "main", "", 1))
     add_snapshot(db, Snapshot(0, 0, 1, 0), ['created_schema:"main"'], "create")
-    for table_id, (table, columns) in enumerate(TABLES.items(), start=1):
-        insert(db, "table", (table_id, str(uuid.uuid4()), 1, None, 0, table, f"{table}/", 1))
-        insert(db, "schema_versions", (1, 1, table_id))
-        for i, c in enumerate(columns, start=1):
-            default = (None, "NULL", 1, None, "literal", "duckdb")
-            insert(db, "column", (i, 1, None, table_id, i, c.name, TYPES[c.type], *default))
+    for table_id, table in enumerate(TABLES, start=1):
+        insert_table(db, table, table_id, 1, 1)
     made = [f'created_table:"main"."{table}"' for table in TABLES]
     add_snapshot(db, Snapshot(1, 1, len(TABLES) + 1, 0), made, "create")
+
+
+def insert_table(db: Connection, table: str, table_id: int, snapshot: int, version: int) -> None:
+    """Enter one of our tables with its columns."""
+    insert(db, "table", (table_id, str(uuid.uuid4()), snapshot, None, 0, table, f"{table}/", 1))
+    insert(db, "schema_versions", (snapshot, version, table_id))
+    for i, c in enumerate(TABLES[table], start=1):
+        default = (None, "NULL", 1, None, "literal", "duckdb")
+        insert(db, "column", (i, snapshot, None, table_id, i, c.name, TYPES[c.type], *default))
 
 
 def head(db: Connection) -> Snapshot:

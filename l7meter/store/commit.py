@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
-from l7meter.errors import StoreError
-from l7meter.store import accept, catalog, ledger
+from l7meter.errors import Conflict, StoreError
+from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.catalog import TABLES, insert
 from l7meter.store.datafile import DataFile
 from l7meter.store.ledger import SourceRow
+from l7meter.store.side import Removed
 from l7meter.store.statistics import highest, lowest
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What one snapshot does.
+
+    `removed` are rows that sources lost for a `reason`; `covered` are names of records files whose
+    rows are in the rollups from now on; `days` says how many records and octets more (or less) each UTC
+    day has, or that its conclusions changed, so that closed days are known to be restated.
+    """
+
+    message: str
+    add: Sequence[DataFile] = ()
+    remove: Sequence[LiveFile] = ()
+    sources: Sequence[SourceRow] = ()
+    forget: Collection[str] = ()
+    removed: Sequence[Removed] = ()
+    covered: Collection[str] = ()
+    days: Mapping[date, tuple[int, int]] = field(default_factory=dict)
+    settled: Collection[
+        date
+    ] = ()  # days that are closed, their rollups made of all of their records
+
+
 def commit(
-    db: sqlite3.Connection,
-    path: Path,
-    layouts: Mapping[str, Layout],
-    message: str,
-    *,
-    add: Sequence[DataFile] = (),
-    remove: Sequence[LiveFile] = (),
-    sources: Sequence[SourceRow] = (),
-    forget: Collection[str] = (),
+    db: sqlite3.Connection, path: Path, layouts: Mapping[str, Layout], change: Change
 ) -> int:
-    """Enter one snapshot and give its number.
+    """Enter one snapshot and give its number; closed days that it changes become restated.
 
     Raises `StoreError` if a file to remove is no longer live, or if the rows that come and go are
     not those that the sources account for.
@@ -36,18 +53,13 @@ def commit(
     last = catalog.head(db)
     snapshot, next_file = last.number + 1, last.next_file_id
     _tell_data_path(db, path)
-    gone_records, gone_rejects = ledger.forget(db, forget, snapshot)
-    ledger.add(db, sources, snapshot)
-    accounted = {
-        "records": sum(s.records for s in sources) - gone_records,
-        "rejects": sum(s.rejects for s in sources) - gone_rejects,
-    }
+    accounted = _accounted(db, change, snapshot)
     changes = []
     for table, layout in layouts.items():
-        added = [f for f in add if f.table == table]
-        removed = [f for f in remove if f.table == table]
+        added = [f for f in change.add if f.table == table]
+        removed = [f for f in change.remove if f.table == table]
         rows = sum(f.rows for f in added) - sum(f.rows for f in removed)
-        if rows != accounted[table]:
+        if rows != accounted.get(table, rows):
             raise StoreError(
                 f"{path}: {table} would change by {rows} rows where its sources account for "
                 f"{accounted[table]}: nothing was committed; this is a fault of l7meter, please "
@@ -63,9 +75,61 @@ def commit(
             _add_files(db, layout, added, snapshot, next_file)
             _update_statistics(db, table, layout, added, removed)
         next_file += len(added)
+    _cover(db, path, change, snapshot)
     new = last._replace(number=snapshot, next_file_id=next_file)
-    catalog.add_snapshot(db, new, changes, message)
+    catalog.add_snapshot(db, new, changes, change.message)
+    if change.settled:
+        side.close(db, change.settled, snapshot)
+    side.restate(db, change.days, change.message, snapshot)
     return snapshot
+
+
+def _accounted(db: sqlite3.Connection, change: Change, snapshot: int) -> dict[str, int]:
+    """By how many rows records and rejects have to change."""
+    gone = ledger.forget(db, change.forget, snapshot)
+    records, rejects = -sum(row.records for row in gone), -sum(row.rejects for row in gone)
+    for row in gone:  # what is left of them
+        lost = side.removed(db, row.source_id, row.snapshot_id or 0)
+        records, rejects = records + lost[0], rejects + lost[1]
+    side.unsee(db, change.forget)
+    ledger.add(db, change.sources, snapshot)
+    if change.removed:
+        side.remove(db, change.removed, change.message, snapshot)
+    return {
+        "records": records
+        + sum(row.records for row in change.sources)
+        - sum(row.records for row in change.removed),
+        "rejects": rejects
+        + sum(row.rejects for row in change.sources)
+        - sum(row.rejects for row in change.removed),
+    }
+
+
+def _cover(db: sqlite3.Connection, path: Path, change: Change, snapshot: int) -> None:
+    side.uncover(db, [f.file_id for f in change.remove if f.table == "records"], snapshot)
+    ids = []
+    for name in change.covered:
+        row = db.execute(
+            "SELECT data_file_id FROM ducklake_data_file WHERE path = ? AND end_snapshot IS NULL",
+            (name,),
+        ).fetchone()
+        if row is None:
+            raise _replaced(path, name)
+        ids.append(row[0])
+    try:
+        side.cover(db, ids, snapshot)
+    except sqlite3.IntegrityError as error:
+        raise Conflict(
+            f"{path}: another process summed up the same records meanwhile: nothing was "
+            "committed; run the command again"
+        ) from error
+
+
+def _replaced(path: Path, name: str) -> Conflict:
+    return Conflict(
+        f"{path}: {name} was replaced meanwhile by another process: nothing was committed; run the "
+        "command again"
+    )
 
 
 def _tell_data_path(db: sqlite3.Connection, path: Path) -> None:
@@ -83,10 +147,7 @@ def _end(db: sqlite3.Connection, path: Path, file: LiveFile, snapshot: int) -> N
         (snapshot, file.file_id, file.name),
     )
     if ended.rowcount != 1:
-        raise StoreError(
-            f"{path}: {file.name} was replaced meanwhile by another process: nothing was "
-            "committed; run the command again"
-        )
+        raise _replaced(path, file.name)
 
 
 def _add_files(

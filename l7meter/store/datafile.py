@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import MAXYEAR, MINYEAR, date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ class DataFile(NamedTuple):
     footer_bytes: int
     blake3: str
     stats: dict[str, ColumnStats]
+    days: dict[date, tuple[int, int]]  # records and their octets by UTC day
 
 
 def write_frame(
@@ -71,13 +73,33 @@ def write_frame(
     partial = new_path(directory)
     try:
         partial.write_bytes(encoded.getbuffer())
-        return finish(partial, table, columns, nan)
+        return finish(partial, table, columns, nan)._replace(days=_days(table, full))
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise StoreError(
             f"{directory}: cannot write a data file: {error}; make room or make it writable, "
             "then run the same command again: what was committed stays"
         ) from error
+
+
+def _days(table: str, frame: pl.DataFrame) -> dict[date, tuple[int, int]]:
+    if table != "records":
+        return {}
+    common = frame.filter(pl.col("ts").dt.year().is_between(MINYEAR, MAXYEAR))
+    sums = common.group_by(pl.col("ts").dt.date().alias("day")).agg(
+        pl.len(), pl.col("server_bytes").sum()
+    )
+    return {day: (rows, octets) for day, rows, octets in sums.iter_rows()}
+
+
+def by_day(files: Iterable[DataFile]) -> dict[date, tuple[int, int]]:
+    """Records and octets of all files by day."""
+    days: dict[date, tuple[int, int]] = {}
+    for file in files:
+        for day, (records, octets) in file.days.items():
+            before = days.get(day, (0, 0))
+            days[day] = (before[0] + records, before[1] + octets)
+    return days
 
 
 def new_path(directory: Path) -> Path:
@@ -103,6 +125,7 @@ def finish(
         footer_bytes=footer_bytes,
         blake3=digest(final),
         stats=stats,
+        days={},
     )
 
 

@@ -1,4 +1,4 @@
-"""Columns that l7meter knows and an older store does not: added by a snapshot, null in old files."""
+"""Columns and tables that l7meter knows and an older store does not: added by a snapshot."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 
 from l7meter.store.accept import Layout
-from l7meter.store.catalog import TABLES, TYPES, add_snapshot, head, insert
+from l7meter.store.catalog import TABLES, TYPES, add_snapshot, head, insert, insert_table
 
 
-def add_columns(db: Connection, layouts: Mapping[str, Layout]) -> None:
-    """Add the missing columns of each table, as one snapshot; none if there are none."""
+def add_missing(db: Connection, layouts: Mapping[str, Layout]) -> None:
+    """Add what is missing of each table, as one snapshot; old files have null there."""
     last = head(db)
     snapshot, version = last.number + 1, last.schema_version + 1
-    altered = []
+    altered, next_id = [], last.next_catalog_id
+    for table in (name for name in TABLES if name not in layouts):
+        insert_table(db, table, next_id, snapshot, version)
+        altered.append(f'created_table:"main"."{table}"')
+        next_id += 1
     for table, layout in layouts.items():
         missing = [c for c in TABLES[table] if c.name not in layout.field_ids]
         if not missing:
@@ -35,5 +39,5 @@ def add_columns(db: Connection, layouts: Mapping[str, Layout]) -> None:
                 (last_id + i, layout.table_id),
             )
     if altered:
-        new = last._replace(number=snapshot, schema_version=version)
-        add_snapshot(db, new, altered, "add columns")
+        new = last._replace(number=snapshot, schema_version=version, next_catalog_id=next_id)
+        add_snapshot(db, new, altered, "add columns and tables")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from types import UnionType
@@ -18,6 +18,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import polars as pl
 
 from l7meter.errors import StoreError
+from l7meter.sources.identity import HEAD_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,13 @@ class SourceRow:
     head_id: Annotated[str | None, "Identity of its first octets, kept while it grows."] = None
     head_bytes: Annotated[int | None, "Octets that `head_id` covers."] = None
     content_bytes: Annotated[int | None, "Octets after decompression."] = None
+    continues: Annotated[
+        str | None, "Source that the file was before it grew: this one is what came since."
+    ] = None
+    begins_at: Annotated[int | None, "Octets of content that are of the sources it continues."] = (
+        None
+    )
+    lines_before: Annotated[int | None, "Lines of those."] = None
     bytes_read: Annotated[int | None, "Octets read, as stored."] = None
     lines: Annotated[int, "Lines (captures: packets) read."] = 0
     records: Annotated[int, "Lines that became a record; captures: records of its packets."] = 0
@@ -75,6 +83,9 @@ class SourceRow:
     attribution_id: Annotated[str | None, "Reference data and rules of its concluded columns."] = (
         None
     )
+    privacy: Annotated[
+        str | None, "What was kept of persons (JSON), where that is not everything."
+    ] = None
     ingested_at: Annotated[datetime | None, "When it was committed."] = None
     snapshot_id: Annotated[int | None, "Snapshot that committed it."] = None
 
@@ -129,6 +140,7 @@ TABLES = f"""
 CREATE TABLE l7meter_source({", ".join(_DECLARED.values())}, end_snapshot BIGINT);
 CREATE UNIQUE INDEX l7meter_source_once ON l7meter_source(source_id) WHERE end_snapshot IS NULL;
 CREATE INDEX l7meter_source_head ON l7meter_source(head_id);
+CREATE INDEX l7meter_source_small ON l7meter_source(head_bytes);
 {ATTRIBUTIONS}"""
 
 
@@ -183,9 +195,38 @@ def heads(db: sqlite3.Connection, head_id: str) -> list[SourceRow]:
         f"SELECT {_columns(db)} FROM l7meter_source WHERE end_snapshot IS NULL AND head_id = ?",
         (head_id,),
     )
-    return [
-        SourceRow(**{n: _unpack(n, v) for n, v in zip(NAMES, row, strict=True)}) for row in rows
-    ]
+    return [_row(row) for row in rows]
+
+
+def _row(values: Sequence[Any]) -> SourceRow:
+    return SourceRow(**{n: _unpack(n, v) for n, v in zip(NAMES, values, strict=True)})
+
+
+def small_heads(db: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Length and identity of heads that are shorter than a head can be: of sources that may grow."""
+    return db.execute(
+        "SELECT DISTINCT head_bytes, head_id FROM l7meter_source WHERE end_snapshot IS NULL "
+        "AND head_bytes < ? AND head_id IS NOT NULL",
+        (HEAD_BYTES,),
+    ).fetchall()
+
+
+def together(db: sqlite3.Connection, row: SourceRow) -> int:
+    """How many sources of captures the snapshot of one committed; 0 for a log."""
+    if row.packets_carried is None:
+        return 0
+    count: int = db.execute(
+        "SELECT count(*) FROM l7meter_source WHERE end_snapshot IS NULL AND snapshot_id = ? "
+        "AND packets_carried IS NOT NULL",
+        (row.snapshot_id,),
+    ).fetchone()[0]
+    return count
+
+
+def rows(db: sqlite3.Connection) -> list[SourceRow]:
+    """All sources of the ledger now."""
+    found = db.execute(f"SELECT {_columns(db)} FROM l7meter_source WHERE end_snapshot IS NULL ORDER BY rowid")  # fmt: skip
+    return [_row(row) for row in found]
 
 
 def add(db: sqlite3.Connection, rows: Iterable[SourceRow], snapshot: int) -> None:
@@ -205,19 +246,17 @@ def add(db: sqlite3.Connection, rows: Iterable[SourceRow], snapshot: int) -> Non
         )
 
 
-def forget(db: sqlite3.Connection, source_ids: Collection[str], snapshot: int) -> tuple[int, int]:
-    """End the rows of sources and give the records and rejects they held."""
-    records = rejects = 0
+def forget(db: sqlite3.Connection, source_ids: Collection[str], snapshot: int) -> list[SourceRow]:
+    """End the rows of sources and give them."""
+    found = []
     for source_id in source_ids:
-        row = db.execute(
-            "UPDATE l7meter_source SET end_snapshot = ? WHERE source_id = ? "
-            "AND end_snapshot IS NULL RETURNING records, rejects",
-            (snapshot, source_id),
-        ).fetchone()
+        where = "WHERE source_id = ? AND end_snapshot IS NULL"
+        row = db.execute(f"SELECT {_columns(db)} FROM l7meter_source {where}", (source_id,)).fetchone()  # fmt: skip
         if row is None:
             raise StoreError(f"source {source_id} is not in the ledger; see 'l7meter source list'")
-        records, rejects = records + row[0], rejects + row[1]
-    return records, rejects
+        found.append(_row(row))
+        db.execute(f"UPDATE l7meter_source SET end_snapshot = ? {where}", (snapshot, source_id))
+    return found
 
 
 def frame(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from sqlite3 import Connection
 
 import duckdb
 
@@ -21,6 +23,8 @@ from l7meter.store.views import quote, scan, spill_to_disk
 from l7meter.store.writers import nobody_writes
 
 GRACE_SECONDS = 24 * 3600.0
+MAX_BYTES = 128 * 1024**2
+MAX_ROWS = 5_000_000
 _OURS = re.compile(r"[0-9a-f]{32}\.(tmp|parquet)")
 
 
@@ -38,9 +42,23 @@ def repair(store: Store, dry_run: bool = False, grace_seconds: float = GRACE_SEC
             if (alone and _OURS.fullmatch(path.name)) or _modified(path) < spared
         ]
         if not dry_run:
-            for path in found:
-                path.unlink(missing_ok=True)
+            _remove(store, found)
     return found
+
+
+def _remove(store: Store, paths: Iterable[Path]) -> None:
+    """Remove files that nothing refers to (any more)."""
+    kept = []
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            kept.append(f"{path.relative_to(store.path)}: {error.strerror}")
+    if kept:
+        raise StoreError(
+            f"{store.path}: {len(kept):,} files cannot be removed ({kept[0]}); nothing refers to "
+            "them: make the directory writable, then 'l7meter store repair' removes them"
+        )
 
 
 def _modified(path: Path) -> float:
@@ -51,37 +69,59 @@ def _modified(path: Path) -> float:
         return time.time()
 
 
-def compact(
+def mergeable(
     store: Store,
     table: str = "records",
     *,
-    max_bytes: int = 128 * 1024**2,
-    max_rows: int = 5_000_000,
-    memory: str = "2GB",
-) -> list[int]:
-    """Merge small files that are neighbours in time; gives the snapshots, one for each new file.
-
-    New files hold up to `max_bytes` and `max_rows` and are sorted by `ts`; sorting uses up to
-    `memory` and then the disk. The old files stay until `expire`. Appends go on meanwhile;
-    `StoreError` if another process replaces the same files.
-    """
+    max_bytes: int = MAX_BYTES,
+    max_rows: int = MAX_ROWS,
+) -> list[list[LiveFile]]:
+    """The groups of small files, neighbours in time, of which `compact` makes one file each."""
     small = [
         file
         for file in store.files(table)
         if file.size_bytes < max_bytes / 2 and file.rows < max_rows / 2
     ]
-    return [_merge(store, table, group, memory) for group in _groups(small, max_bytes, max_rows)]
+    covered = store.covered()  # a file is in the rollups, or it is not
+    alike = ([f for f in small if (f.file_id in covered) is each] for each in (True, False))
+    return [group for files in alike for group in _groups(files, max_bytes, max_rows)]
 
 
-def _groups(files: Sequence[LiveFile], max_bytes: int, max_rows: int) -> Iterator[list[LiveFile]]:
+def compact(
+    store: Store,
+    table: str = "records",
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_rows: int = MAX_ROWS,
+    memory: str = "2GB",
+    report: Callable[[int, int], None] | None = None,
+) -> list[int]:
+    """Merge small files that are neighbours in time; gives the snapshots, one for each new file.
+
+    New files hold up to `max_bytes` and `max_rows` and are sorted by `ts`; sorting uses up to
+    `memory` and then the disk. The old files stay until `expire`. Appends go on meanwhile;
+    `StoreError` if another process replaces the same files. Each group is a commit of its own, so
+    that a run that is killed keeps what it merged. `report` is told files merged, and of how many.
+    """
+    groups = mergeable(store, table, max_bytes=max_bytes, max_rows=max_rows)
+    total, done, made = sum(map(len, groups)), 0, []
+    for group in groups:
+        made.append(_merge(store, table, group, memory))
+        done += len(group)
+        if report:
+            report(done, total)
+    return made
+
+
+def _groups(files: Iterable[LiveFile], max_bytes: int, max_rows: int) -> Iterator[list[LiveFile]]:
     group: list[LiveFile] = []
+    size = rows = 0
     for file in files:
-        size = sum(f.size_bytes for f in group) + file.size_bytes
-        rows = sum(f.rows for f in group) + file.rows
+        size, rows = size + file.size_bytes, rows + file.rows
         if group and (size > max_bytes or rows > max_rows):
             if len(group) > 1:
                 yield group
-            group = []
+            group, size, rows = [], file.size_bytes, file.rows
         group.append(file)
     if len(group) > 1:
         yield group
@@ -112,34 +152,76 @@ def _merge(store: Store, table: str, files: Sequence[LiveFile], memory: str) -> 
             f"{store.path}: cannot merge {len(files)} files: {error}; make room, or check the "
             "files with 'l7meter store verify', and run it again"
         ) from error
-    return store.replace(files, [merged], message=f"compact {len(files)} files")
+    covered = [merged.name] if table == "records" and store.covered() & {f.file_id for f in files} else []  # fmt: skip
+    return store.replace(files, [merged], message=f"compact {len(files)} files", covered=covered)
 
 
-def expire(store: Store, keep: int) -> list[Path]:
+def expire(
+    store: Store,
+    keep: int | None = None,
+    *,
+    before: datetime | None = None,
+    dry_run: bool = False,
+) -> list[Path]:
     """End time travel before snapshot `keep`; removes the files that no later snapshot has.
 
-    Gives their paths. A connection made before may then miss files. `UsageError` if there is no
+    Instead of `keep`, `before` (an instant with a zone) keeps every state that the store had since
+    then, as `oldest_needed` says. Gives the paths, also if `dry_run` removes nothing. A connection
+    made earlier that still wants one of them gets an error. The catalog forgets files before they
+    are removed: a process that is killed leaves orphans for `repair`. `UsageError` if there is no
     such snapshot.
     """
-    with catalog.writing(store.catalog) as db:
+    if (keep is None) == (before is None):
+        raise UsageError("expire: give a snapshot to keep, or an instant, and not both")
+    begin = catalog.reading if dry_run else catalog.writing
+    with begin(store.catalog) as db:
+        oldest = _oldest_needed(db, before) if keep is None and before else keep
         if not db.execute(
-            "SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", (keep,)
+            "SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", (oldest,)
         ).fetchone():
             raise UsageError(
-                f"{store.path}: no snapshot {keep}; the latest is {catalog.head(db).number}"
+                f"{store.path}: no snapshot {oldest}; the latest is {catalog.head(db).number}"
             )
         ended = db.execute(
             "SELECT data_file_id, table_name, f.path FROM ducklake_data_file f "
             "JOIN ducklake_table USING (table_id) WHERE f.end_snapshot <= ?",
-            (keep,),
+            (oldest,),
         ).fetchall()
-        for file_id, _, _ in ended:
-            for name in ("ducklake_data_file", "ducklake_file_column_stats", "l7meter_file"):
-                db.execute(f"DELETE FROM {name} WHERE data_file_id = ?", (file_id,))
-        for name in ("ducklake_snapshot", "ducklake_snapshot_changes"):
-            db.execute(f"DELETE FROM {name} WHERE snapshot_id < ?", (keep,))
-        db.execute("DELETE FROM l7meter_source WHERE end_snapshot <= ?", (keep,))
+        if not dry_run:
+            _forget(db, [file_id for file_id, _, _ in ended], oldest)
     paths = [store.data / table / name for _, table, name in ended]
-    for path in paths:
-        path.unlink(missing_ok=True)
+    if not dry_run:
+        _remove(store, paths)
     return paths
+
+
+def _forget(db: Connection, file_ids: Iterable[int], oldest: int | None) -> None:
+    """Take files, and everything that ended by the snapshot `oldest`, out of the catalog."""
+    for file_id in file_ids:
+        for name in ("ducklake_data_file", "ducklake_file_column_stats", "l7meter_file"):
+            db.execute(f"DELETE FROM {name} WHERE data_file_id = ?", (file_id,))
+    for name in ("ducklake_snapshot", "ducklake_snapshot_changes"):
+        db.execute(f"DELETE FROM {name} WHERE snapshot_id < ?", (oldest,))
+    db.execute("DELETE FROM l7meter_source WHERE end_snapshot <= ?", (oldest,))
+
+
+def oldest_needed(store: Store, before: datetime) -> int:
+    """The oldest snapshot that was the latest at some moment since the instant `before`.
+
+    A clock that went back makes it older, never younger.
+    """
+    with catalog.reading(store.catalog) as db:
+        return _oldest_needed(db, before)
+
+
+def _oldest_needed(db: Connection, before: datetime) -> int:
+    if before.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    (oldest, _), *later = db.execute(
+        "SELECT snapshot_id, snapshot_time FROM ducklake_snapshot ORDER BY snapshot_id"
+    )
+    for number, moment in later:
+        if datetime.fromisoformat(moment) > before:
+            break
+        oldest = number
+    return int(oldest)

@@ -76,6 +76,11 @@ def _bounds(column: Column, low: Any, high: Any, nan: bool | None) -> tuple[str,
         case "double":
             # DuckDB orders NaN above infinity, Parquet's statistics leave it out
             return str(low if low is not None else math.inf), "inf" if nan else str(high)
+        case "date":
+            return (
+                f"{_EPOCH + timedelta(days=low):%Y-%m-%d}",
+                f"{_EPOCH + timedelta(days=high):%Y-%m-%d}",
+            )
         case _:
             return str(int(low)), str(int(high))
 
@@ -85,7 +90,7 @@ def _scan(path: Path, columns: list[Column]) -> dict[str, tuple[Any, Any, int, b
     wanted = []
     for c in columns:
         values = pl.col(c.name)
-        if c.type == "timestamp":
+        if c.type in ("timestamp", "date"):
             values = values.to_physical()
         elif c.type == "string":
             values = values.cast(pl.String)
@@ -168,7 +173,7 @@ def describe(
 def _rank(column: Column, bound: str) -> Any:
     """What a bound sorts by; texts of other writers (`0044-03-15 (BC) ...`) included."""
     match column.type:
-        case "string":
+        case "string" | "date":
             return bound
         case "timestamp":
             if bound.endswith("infinity") or "(BC)" in bound:

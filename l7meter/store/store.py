@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from sqlite3 import IntegrityError
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from l7meter.errors import StoreError
-from l7meter.store import accept, catalog, ledger
+from l7meter.errors import Conflict, StoreError
+from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
-from l7meter.store.commit import commit
-from l7meter.store.datafile import DataFile, write_frame
-from l7meter.store.evolve import add_columns
+from l7meter.store.commit import Change, commit
+from l7meter.store.datafile import DataFile, by_day, write_frame
+from l7meter.store.describing import described
+from l7meter.store.evolve import add_missing
 from l7meter.store.ledger import SourceRow
 from l7meter.store.writers import WriterLock
 
@@ -120,7 +122,7 @@ class Store:
         Categorical or Enum. Raises `StoreError` if the disk refuses.
         """
         self.announce()
-        layouts = self._with_all_columns()
+        layouts = self.with_all_columns()
         return write_frame(self.data / table, table, frame, layouts[table].field_ids)
 
     def append(
@@ -141,16 +143,19 @@ class Store:
             kept = [s for s in sources if s.source_id not in dropped]
             if not kept and (dropped or not files):
                 for file in files:
-                    self._path(file).unlink()
+                    (self.data / file.table / file.name).unlink()
                 return Appended(None, frozenset(dropped))
             with catalog.writing(self.catalog) as db:
                 twice = ledger.known(db, (s.source_id for s in kept))
                 if not twice:
-                    message = f"append {len(kept)} sources"
                     ledger.explain(db, manifests)
-                    snapshot = commit(
-                        db, self.catalog, self._layouts, message, add=files, sources=kept
+                    change = Change(
+                        message=f"append {len(kept)} sources",
+                        add=files,
+                        sources=kept,
+                        days=by_day(files),
                     )
+                    snapshot = commit(db, self.catalog, self._layouts, change)
                     return Appended(snapshot, frozenset(dropped))
             files = self._without(files, twice)
             dropped |= twice
@@ -161,44 +166,41 @@ class Store:
         add: Sequence[DataFile],
         *,
         message: str,
-        forget: Collection[str] = (),
-        sources: Sequence[SourceRow] = (),
         manifests: Sequence[str] = (),
+        **more: Any,
     ) -> int:
         """End files, add others, take sources out of the ledger and enter others, in one transaction.
 
-        Gives the new snapshot. Raises `StoreError`, and changes nothing, if a file to end is no
-        longer live or if the rows do not add up to what the sources account for.
+        `more` is as in `Change`. Gives the new snapshot. Raises `StoreError`, and changes nothing, if a
+        file to end is no longer live or if the rows do not add up to what the sources account for.
         """
-        with catalog.writing(self.catalog) as db:
-            ledger.explain(db, manifests)
-            return commit(
-                db,
-                self.catalog,
-                self._layouts,
-                message,
-                add=add,
-                remove=remove,
-                sources=sources,
-                forget=forget,
-            )
-
-    def _with_all_columns(self) -> dict[str, Layout]:
-        """The tables' layouts, columns added that are newer than the store."""
-        if any(len(x.field_ids) < len(catalog.TABLES[t]) for t, x in self._layouts.items()):
+        change = Change(message=message, remove=remove, add=add, **more)
+        try:
             with catalog.writing(self.catalog) as db:
-                add_columns(db, accept.layouts(db, self.catalog))
+                ledger.explain(db, manifests)
+                return commit(db, self.catalog, self._layouts, change)
+        except IntegrityError as error:
+            raise Conflict(
+                f"{self.path}: another process committed one of the sources meanwhile: nothing was "
+                "committed; run the command again"
+            ) from error
+
+    def with_all_columns(self) -> dict[str, Layout]:
+        """The tables' layouts; tables and columns are added that are newer than the store."""
+        have = {table: len(layout.field_ids) for table, layout in self._layouts.items()}
+        if have != {table: len(columns) for table, columns in catalog.TABLES.items()}:
+            for table in catalog.TABLES:
+                (self.data / table).mkdir(exist_ok=True)
+            with catalog.writing(self.catalog) as db:
+                add_missing(db, accept.layouts(db, self.catalog))
                 self._layouts = accept.layouts(db, self.catalog)
         return self._layouts
-
-    def _path(self, file: DataFile | LiveFile) -> Path:
-        return self.data / file.table / file.name
 
     def _without(self, files: Iterable[DataFile], source_ids: Collection[str]) -> list[DataFile]:
         """The same files without the rows of some sources."""
         result = []
         for file in files:
-            path = self._path(file)
+            path = self.data / file.table / file.name
             rows = pl.scan_parquet(path, glob=False)
             rest = rows.filter(~pl.col("source_id").cast(pl.String).is_in(list(source_ids)))
             frame = rest.collect()
@@ -222,6 +224,36 @@ class Store:
         with catalog.reading(self.catalog) as db:
             return ledger.known(db, source_ids)
 
+    def small_heads(self) -> list[tuple[int, str]]:
+        """Length and identity of the heads of sources that are shorter than a head can be."""
+        with catalog.reading(self.catalog) as db:
+            return ledger.small_heads(db)
+
+    def seen(self) -> dict[str, tuple[int, int, int, str]]:
+        """Files as they were when they were read: size, time of modification (ns), inode, source."""
+        with catalog.reading(self.catalog) as db:
+            return side.seen(db)
+
+    def see(self, files: Sequence[tuple[str, int, int, int, str]]) -> None:
+        """Remember files: path, size, time of modification (ns), inode, source."""
+        with catalog.writing(self.catalog) as db:
+            side.see(db, files)
+
+    def days(self) -> list[side.DayState]:
+        """The days that were closed."""
+        with catalog.reading(self.catalog) as db:
+            return side.days(db)
+
+    def covered(self) -> set[int]:
+        """The files of records that the rollups sum up."""
+        with catalog.reading(self.catalog) as db:
+            return side.covered(db, catalog.head(db).number)
+
+    def together(self, row: SourceRow) -> int:
+        """How many sources of captures were committed together with one; 0 for a log."""
+        with catalog.reading(self.catalog) as db:
+            return ledger.together(db, row)
+
     def find_heads(self, head_id: str) -> list[SourceRow]:
         """The sources that begin with the same octets: listed again, or grown since."""
         with catalog.reading(self.catalog) as db:
@@ -235,6 +267,8 @@ class Store:
     def files(self, table: str, snapshot: int | None = None) -> list[LiveFile]:
         """The data files of a table as of a snapshot (default: the latest), by time."""
         with catalog.reading(self.catalog) as db:
+            if table not in self._layouts:
+                return []
             at = catalog.head(db).number if snapshot is None else snapshot
             return accept.live_files(db, self.catalog, table, self._layouts[table], at)
 
@@ -247,7 +281,7 @@ class Store:
         """
         wanted = [c for c in catalog.TABLES[file.table] if columns is None or c.name in columns]
         try:
-            frame = pl.scan_parquet(self._path(file), glob=False)
+            frame = pl.scan_parquet((self.data / file.table / file.name), glob=False)
             there = frame.collect_schema().names()
             whole = frame.select(
                 (pl.col(c.name) if c.name in there else pl.lit(None).alias(c.name)).cast(c.polars)
@@ -257,28 +291,9 @@ class Store:
                 yield whole.slice(first, rows).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(
-                f"{self._path(file)}: cannot be read: {error}; see 'l7meter store verify'"
+                f"{(self.data / file.table / file.name)}: cannot be read: {error}; see 'l7meter store verify'"
             ) from error
 
     def info(self) -> dict[str, Any]:
         """Rows, files and octets by table, sources, snapshots and the range of `ts`."""
-        with catalog.reading(self.catalog) as db:
-            at = catalog.head(db).number
-            files = {
-                t: accept.live_files(db, self.catalog, t, x, at) for t, x in self._layouts.items()
-            }
-            snapshots = db.execute("SELECT count(*) FROM ducklake_snapshot").fetchone()[0]
-            sources = ledger.frame(db, at)
-        result: dict[str, Any] = {
-            "path": str(self.path),
-            "snapshot": at,
-            "snapshots": snapshots,
-            "sources": sources.height,
-            "first_ts": sources["first_ts"].min(),
-            "last_ts": sources["last_ts"].max(),
-        }
-        for table, entries in files.items():
-            result[f"{table}_rows"] = sum(f.rows for f in entries)
-            result[f"{table}_files"] = len(entries)
-            result[f"{table}_bytes"] = sum(f.size_bytes for f in entries)
-        return result
+        return described(self.path, self.catalog, self._layouts)

@@ -5,26 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from l7meter.schema import Column
-from l7meter.store import accept, catalog, ledger
+from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.catalog import TABLES
 from l7meter.store.datafile import digest
 from l7meter.store.store import Store
+from l7meter.store.verify_usage import Problem, disagreeing
 from l7meter.store.views import quote, scan
-
-
-class Problem(NamedTuple):
-    """One thing that is not as recorded: its kind, the file or source, and a sentence."""
-
-    kind: Literal["missing", "size", "content", "unreadable", "statistics", "ledger", "orphan"]
-    where: str
-    message: str
 
 
 class _File(NamedTuple):
@@ -45,9 +38,9 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
     """Check the latest snapshot and the files on disk; nothing is changed.
 
     Always: every file is there with its size, no file is unreferenced, the ledger's rows are the
-    catalog's. `deep` reads all data: every octet is as written, statistics bound every value,
+    catalog's, and rollups cover files that are there. `deep` reads all data: every octet is as written, statistics bound every value,
     and the ledger's rows, octets by basis and times are those of a scan; for captures also the
-    octets on the wire. Raises `StoreError` for a catalog that cannot be read at all.
+    octets on the wire; rollups equal the records they cover. Raises `StoreError` for a catalog that cannot be read at all.
     """
     problems = [
         Problem("orphan", str(path.relative_to(store.path)), "no snapshot refers to it")
@@ -56,7 +49,8 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
     with catalog.reading(store.catalog) as db:
         head = catalog.head(db).number
         layouts = accept.layouts(db, store.catalog)
-        sources = ledger.frame(db, head)
+        sources = _left(ledger.frame(db, head), side.removals(db, head))
+        covered, horizon = side.covered(db, head), side.horizon(db)
         files = {
             table: [
                 _recorded(store, db, file)
@@ -70,6 +64,8 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
             if deep and not damage:
                 damage = _statistics(store, layout, file)
             problems += damage
+        if table not in catalog.REQUIRED:
+            continue
         counted = sources[table].sum()
         held = sum(f.live.rows for f in files[table])
         if counted != held:
@@ -79,7 +75,24 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
             broken = {p.where for p in problems if p.kind not in ("statistics", "ledger")}
             sound = [f.live for f in files[table] if f.where not in broken]
             problems += _sums(store, table, layout, sound, sources)
-    return problems
+    live = {table: [f.live for f in entries] for table, entries in files.items()}
+    return problems + list(disagreeing(store, layouts, live, covered, horizon, deep))
+
+
+def _left(sources: pl.DataFrame, removals: pl.DataFrame) -> pl.DataFrame:
+    """The ledger less what was taken out of sources since; times are null where something was."""
+    sums = [c for c in removals.columns if c in sources.columns and removals[c].dtype == pl.Int64]
+    sums.remove("snapshot_id")
+    both = removals.join(sources.select("source_id", since="snapshot_id"), on="source_id")
+    lost = both.filter(pl.col("snapshot_id") >= pl.col("since")).group_by("source_id").agg(pl.col(sums).sum())  # fmt: skip
+    return (
+        sources.join(lost, on="source_id", how="left", suffix="_lost", maintain_order="left")
+        .with_columns(
+            *(pl.col(c) - pl.col(f"{c}_lost").fill_null(0) for c in sums),
+            *(pl.when(pl.col("records_lost").is_null()).then(c) for c in ("first_ts", "last_ts")),
+        )
+        .select(sources.columns)
+    )
 
 
 def orphans(store: Store) -> list[Path]:
@@ -209,7 +222,9 @@ def _sums(
     problems = []
     for name in wanted:
         said, found = pl.col(name), pl.col(f"{name}_scanned")
-        if not name.endswith("_ts"):  # a sum over no rows
+        if name.endswith("_ts"):
+            found = pl.when(said.is_not_null()).then(found)  # not known where rows were taken out
+        else:  # a sum over no rows
             said, found = said.fill_null(0), found.fill_null(0)
         if name == "wire_bytes":  # the ledger keeps it of captures alone
             found = pl.when(pl.col("packets_carried").is_not_null()).then(found).otherwise(said)

@@ -1,4 +1,4 @@
-"""The views of a store in DuckDB: `records`, `requests`, `rejects` and `sources`."""
+"""The views of a store in DuckDB: `records`, `requests`, `rejects`, `usage_daily`, `sources`, ..."""
 
 from __future__ import annotations
 
@@ -6,31 +6,107 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from l7meter.errors import UsageError
-from l7meter.store import accept, catalog, ledger
+from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.cachewords import HITS, MISSES
 from l7meter.store.catalog import TABLES
 from l7meter.store.store import Store
+from l7meter.store.usage import UNITS, Unit, fresh, macros
 
-_WORD = "regexp_replace(upper(cache_status), '_(ABORTED|TIMEDOUT)$', '')"
+_WORD = "regexp_replace(upper(said), '_(ABORTED|TIMEDOUT)$', '')"
+_CACHE_HIT = f"""
+CREATE MACRO cache_hit(said) AS CASE WHEN {_WORD} IN {tuple(HITS)} THEN true
+         WHEN {_WORD} IN {tuple(MISSES)} THEN false END
+"""
 # `ts` is counted in microseconds of UTC, so that no session's time zone moves a day
-_REQUESTS = f"""
+_REQUESTS = """
 CREATE VIEW requests AS SELECT records.*,
     CAST(make_timestamp(epoch_us(ts)) AS DATE) AS day,
     time_bucket(INTERVAL 1 HOUR, ts) AS hour,
     CASE WHEN response_status_code BETWEEN 100 AND 599
          THEN CAST(response_status_code // 100 AS VARCHAR) || 'xx' END AS status_class,
-    CASE WHEN {_WORD} IN {tuple(HITS)} THEN true
-         WHEN {_WORD} IN {tuple(MISSES)} THEN false END AS cache_hit,
+    cache_hit(cache_status) AS cache_hit,
     coalesce(sample_weight, 1) AS weight
 FROM records WHERE exchange_kind = 'http'
 """
+
+
+class State(NamedTuple):
+    """What a store holds as of a snapshot.
+
+    `covered` are the files of `records` that the rollups sum up; None where another program ended one
+    of them, so that the rollups cannot be relied on.
+    """
+
+    store: Store
+    layouts: dict[str, Layout]
+    files: dict[str, list[LiveFile]]
+    sources: pl.DataFrame
+    attributions: pl.DataFrame
+    removals: pl.DataFrame
+    covered: set[int] | None
+    horizon: date | None
+    salt: str
+
+    @classmethod
+    def of(cls, path: str | Path, snapshot: int | None = None) -> State:
+        """The state of the store at `path`; `UsageError` where it has no such snapshot."""
+        store = Store.open(path)
+        with catalog.reading(store.catalog) as db:
+            at = catalog.head(db).number if snapshot is None else snapshot
+            if not db.execute(
+                "SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", (at,)
+            ).fetchone():
+                raise UsageError(
+                    f"{path}: no snapshot {at}; the latest is {catalog.head(db).number}"
+                )
+            layouts = accept.layouts(db, store.catalog)
+            files = {t: accept.live_files(db, store.catalog, t, x, at) for t, x in layouts.items()}
+            covered = side.covered(db, at)
+            return cls(
+                store,
+                layouts,
+                files,
+                ledger.frame(db, at),
+                ledger.attributions(db),
+                side.removals(db, at),
+                covered if covered <= {file.file_id for file in files["records"]} else None,
+                side.horizon(db),
+                side.setting(db, "clients_salt") or "",
+            )
+
+    def definitions(self) -> list[str]:
+        """The statements that make views and macros."""
+        made = [_CACHE_HIT]
+        for table in catalog.REQUIRED:
+            rows = scan(self.store, table, self.layouts[table], self.files[table])
+            made.append(f"CREATE VIEW {table} AS {_opened(table, rows)}")
+        made.append(_REQUESTS)
+        made += [self._usage(table, unit) for table, unit in UNITS.items()]
+        return made + macros(self.salt)
+
+    def _usage(self, table: str, unit: Unit) -> str:
+        """The view of a usage table: rollups, and the records that they do not cover."""
+        rest = [f for f in self.files["records"] if f.file_id not in (self.covered or ())]
+        parts = [fresh(scan(self.store, "records", self.layouts["records"], rest), unit, self.salt)]
+        if table in self.layouts:
+            sums = self.files[table]
+            if self.covered is None:  # of days whose records are gone, they are all there is
+                sums = [f for f in sums if self.horizon and (f.lower or "") < str(self.horizon)]
+            parts.append(f"FROM ({scan(self.store, table, self.layouts[table], sums)})")
+        each = (f"({part})" for part in parts)
+        return (
+            f"CREATE VIEW {table} AS SELECT *, cache_hit(cache_status) AS cache_hit "
+            f"FROM ({' UNION ALL BY NAME '.join(each)})"
+        )
 
 
 def connect(
@@ -39,38 +115,36 @@ def connect(
     """A DuckDB in memory with the views of the store at `path`, as of a snapshot (default: latest).
 
     `records` and `rejects` have the columns of their tables, `sources` those of `SourceRow`,
-    `attributions` says what each `attribution_id` stands for (JSON);
+    `attributions` says what each `attribution_id` stands for (JSON), `removals` what was taken out;
     `requests` are the records of kind `http` with `day` (DATE, UTC), `hour` (its beginning),
-    `status_class` (`2xx`), `cache_hit` (null where the word is unknown) and `weight`.
+    `status_class` (`2xx`), `cache_hit` (null where the word is unknown) and `weight`;
+    `usage_hourly` and `usage_daily` are the rollups and what they do not cover yet, and
+    `usage(since, until)`, `usage_by_hour(since, until)` what there is of a period (docs/store.md).
 
     `locked` takes the outside away: no file but the store's data files, no extension, no Python
     variable, no setting. DuckDB cannot open those files for reading only, so SQL of others goes
     through `reading.statements` first. The store itself is never written to, and may be on a read-only disk.
     """
-    store = Store.open(path)
-    with catalog.reading(store.catalog) as db:
-        at = catalog.head(db).number if snapshot is None else snapshot
-        if not db.execute(
-            "SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", (at,)
-        ).fetchone():
-            raise UsageError(f"{path}: no snapshot {at}; the latest is {catalog.head(db).number}")
-        layouts = accept.layouts(db, store.catalog)
-        files = {t: accept.live_files(db, store.catalog, t, x, at) for t, x in layouts.items()}
-        sources, attributions = ledger.frame(db, at), ledger.attributions(db)
+    state = State.of(path, snapshot)
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     spill_to_disk(con)
-    for table, layout in layouts.items():
-        rows = scan(store, table, layout, files[table])
-        con.execute(f"CREATE VIEW {table} AS {_opened(table, rows)}")
-    con.execute(_REQUESTS)
-    for name, frame in (("sources", sources), ("attributions", attributions)):
+    for name in LEDGER:
+        frame: pl.DataFrame = getattr(state, name)
         con.register("ledger_frame", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
         con.execute(f"CREATE TABLE {name} AS FROM ledger_frame")
         con.unregister("ledger_frame")
+    for statement in state.definitions():
+        con.execute(statement)
     if locked:
-        _lock(con, [store.data / f.table / f.name for entries in files.values() for f in entries])
+        places = (
+            state.store.data / f.table / f.name for each in state.files.values() for f in each
+        )
+        _lock(con, list(places))
     return con
+
+
+LEDGER = ("sources", "attributions", "removals")
 
 
 def _opened(table: str, rows: str) -> str:

@@ -126,16 +126,6 @@ def test_capture_that_is_cut_short_delivers_and_tells(tmp_path: Path) -> None:
     assert "; the capture is cut short" in problems[1]
 
 
-def test_capture_that_has_grown_since_is_refused(tmp_path: Path) -> None:
-    path, store = tmp_path / "growing.pcap", tmp_path / "store"
-    path.write_bytes(SESSION.read_bytes()[:100_000])
-    into(store, path)
-    path.write_bytes(SESSION.read_bytes())
-    (each,) = into(store, path).sources
-    assert each.status == "failed"
-    assert "has grown since it was ingested" in (each.problem or "")
-
-
 def test_capture_without_a_packet_is_a_source(tmp_path: Path) -> None:
     path, store = tmp_path / "empty.pcap", tmp_path / "store"
     path.write_bytes(EMPTY)
