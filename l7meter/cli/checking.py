@@ -83,7 +83,7 @@ def _claimed(found: Checked, out: Console) -> None:
         )
         out.print(f"  lines    {found.lines:,} in the first blocks: {found.records:,} records, {found.rejects.height:,} rejects{skipped}", highlight=False)  # fmt: skip
     if found.problem:
-        out.print(f"  [red]broken[/]   {found.problem}", highlight=False)
+        out.print(f"  [red]broken[/]   {literal(found.problem)}", highlight=False)
     if format_.specification.startswith("https://"):
         out.print(f"  see      {literal(format_.specification)}", highlight=False)
 
@@ -116,7 +116,9 @@ def _failing(found: Checked, out: Console) -> None:
             if nearest and nearest != getattr(found.format, "name", "")
             else ""
         )
-        out.print(f"\n  line {row['source_line']:,}: {row['reason']}{hint}", highlight=False)
+        out.print(
+            f"\n  line {row['source_line']:,}: {literal(row['reason'])}{hint}", highlight=False
+        )
         out.print(Text("    " + visible((row["line"] or "")[:300])))
 
 

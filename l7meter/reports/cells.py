@@ -7,18 +7,39 @@ import polars.selectors as cs
 
 from l7meter.columns import without_nulls
 
-# C0, DEL and C1 move cursors and colour terminals; bidirectional and zero-width characters hide text.
+# C0, DEL and C1 move cursors and colour terminals; bidirectional, zero-width and tag characters and
+# fillers hide text (https://www.unicode.org/reports/tr36/#Recommendations_General).
 _CONTROLS = (
     *range(0x20),
     *range(0x7F, 0xA0),
+    0xAD,
+    0x034F,
     0x061C,
+    0x115F,
+    0x1160,
+    *range(0x180B, 0x1810),
     *range(0x200B, 0x2010),
     *range(0x2028, 0x202F),
-    *range(0x2060, 0x206A),
+    *range(0x2060, 0x2070),
+    0x3164,
     0xFEFF,
+    0xFFA0,
+    *range(0xFFF9, 0xFFFC),
+    *range(0xE0000, 0xE0080),
 )
-_VISIBLE = {chr(code): f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROLS}
-_TRANSLATION = str.maketrans(_VISIBLE)
+
+
+def _escape(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_VISIBLE = {chr(code): _escape(code) for code in _CONTROLS}
+# Octets of a file's name that are no UTF-8 (PEP 383), and other halves of surrogate pairs.
+_OCTETS = {chr(0xDC00 + octet): f"\\x{octet:02x}" for octet in range(0x80, 0x100)}
+_HALVES = {chr(code): _escape(code) for code in range(0xD800, 0xE000)}
+_TRANSLATION = str.maketrans(_VISIBLE | _HALVES | _OCTETS)
 
 
 def visible(text: str) -> str:

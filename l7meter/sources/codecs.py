@@ -1,7 +1,8 @@
 """Compressed streams, told by their first octets: gzip, bzip2, xz and zstd, several members each.
 
-Memory stays bounded whatever the compression ratio: each step gives at most a piece. A stream that
-ends early or is damaged gives what it has, and then says where it broke.
+Memory stays bounded whatever the compression ratio: each step gives at most a piece. So do time and
+disk: content beyond `FREE` may be at most `RATIO` times the octets that were read for it. A stream
+that inflates more, ends early or is damaged gives what it has, and then says where it broke.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from isal import isal_zlib
 
 READ = 16 << 10  # where a stream is damaged, at most this much before it is lost
 PIECE = 8 << 20
+# Access logs shrink 10- to 60-fold. Deflate ends at 1,032-fold (https://zlib.net/zlib_tech.html);
+# bzip2, xz and zstd reach a million-fold on one repeated octet.
+RATIO = 200
+FREE = 4 << 30  # octets of content that are given whatever the ratio
 ZSTD_READ = 2 << 10  # one octet of zstd may stand for 32 KiB, and its decoder takes no limit
+# A header may ask for 4 GiB; `xz -9` asks for 65 MiB. zstd's own limit is a window of 128 MiB.
+XZ_MEMORY = 256 << 20
 
 
 class Broken(NamedTuple):
@@ -55,7 +62,7 @@ class Codec(NamedTuple):
 CODECS = (
     Codec("gzip", b"\x1f\x8b", lambda: isal_zlib.decompressobj(wbits=31), _feed_zlib, READ),
     Codec("bzip2", b"BZh", bz2.BZ2Decompressor, _feed_stdlib, READ),
-    Codec("xz", b"\xfd7zXZ\x00", lzma.LZMADecompressor, _feed_stdlib, READ),
+    Codec("xz", b"\xfd7zXZ\x00", lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY), _feed_stdlib, READ),
     Codec("zstd", b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj(), _feed_zstd, ZSTD_READ),
 )
 # fmt: on
@@ -78,6 +85,7 @@ def inflate(file: BinaryIO, codec: Codec) -> Iterator[bytes | Broken]:
     """The decompressed pieces of a file, and `Broken` as the last one if it broke."""
     decoder = None
     place = 0  # octets of the file that were read
+    content = 0  # octets they stood for
     members = 0
     while True:
         try:
@@ -106,7 +114,16 @@ def inflate(file: BinaryIO, codec: Codec) -> Iterator[bytes | Broken]:
                 decoder = codec.decoder()
                 members += 1
             try:
-                yield from filter(None, codec.feed(decoder, chunk))
+                for piece in filter(None, codec.feed(decoder, chunk)):
+                    content += len(piece)
+                    yield piece
+                    if content > max(FREE, RATIO * place):
+                        yield Broken(
+                            f"stopped at byte {place:,}: it inflates more than {RATIO}-fold, to "
+                            f"{content:,} bytes so far, as no log does; if it is right, unpack it "
+                            "and name the plain file"
+                        )
+                        return
             except ERRORS as error:
                 yield Broken(f"the {codec.name} stream is damaged before byte {place:,} ({error})")
                 return

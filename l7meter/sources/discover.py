@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,11 +42,29 @@ def _files(argument: str) -> tuple[list[str], str]:
         if path.is_dir():
             return _inside(path), "the directory holds no file"
         if glob.has_magic(argument):
-            names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (of any root)
-            return [name for name in names if Path(name).is_file()], "no file matches"
+            return [
+                n for n in sorted(set(_matching(argument))) if Path(n).is_file()
+            ], "no file matches"
     except OSError as error:  # a name that is too long, a directory that may not be entered
         return [], error.strerror or str(error)
     return [], "no such file or directory"
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """What a pattern matches; `**` enters neither hidden nor linked directories.
+
+    `glob.glob` follows links: with two that lead upwards it goes on for hours.
+    """
+    before, deep, after = pattern.partition("**")
+    if not deep or before[-1:] not in ("", "/") or after[:1] not in ("", "/"):
+        yield from glob.iglob(pattern)  # noqa: PTH207 (of any root)
+        return
+    below = after.strip("/") or "*"
+    for root in glob.iglob(before) if before else ["."]:  # noqa: PTH207
+        for place, folders, _ in os.walk(root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found = _matching(f"{glob.escape(place.rstrip('/'))}/{below}")
+            yield from (name if before else name.removeprefix("./") for name in found)
 
 
 def _inside(directory: Path) -> list[str]:

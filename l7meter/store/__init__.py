@@ -6,7 +6,8 @@ from l7meter.store.datafile import DataFile
 from l7meter.store.ledger import SourceRow
 from l7meter.store.maintenance import compact, expire, repair
 from l7meter.store.reading import statements
-from l7meter.store.removing import Taken, forget, holding, retain, take_out
+from l7meter.store.removing import Taken, forget, holding, take_out
+from l7meter.store.retention import rebuild, retain
 from l7meter.store.rollups import close, cover
 from l7meter.store.side import DayState
 from l7meter.store.store import Appended, Store
@@ -31,6 +32,7 @@ __all__ = [
     "expire",
     "forget",
     "holding",
+    "rebuild",
     "repair",
     "retain",
     "select",

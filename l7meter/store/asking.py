@@ -30,8 +30,19 @@ def select(
         for part in parts[:-1]:
             connection.execute(part).fetchall()
         answer: pl.DataFrame = connection.sql(parts[-1], params=dict(parameters or {}) or None).pl()
+    except duckdb.IOException as error:
+        if "No files found" not in str(error):
+            raise UsageError(f"the SQL cannot be run: {error}") from error
+        raise UsageError(
+            f"a file of the store is gone ({error}): it was expired meanwhile, so ask again; "
+            "otherwise see 'l7meter store verify'"
+        ) from error
     except duckdb.Error as error:
         raise UsageError(f"the SQL cannot be run: {error}") from error
+    except pl.exceptions.PolarsError as error:  # INTERVAL, UNION, ...
+        raise UsageError(
+            f"the answer has a type that cannot be shown ({error}); cast it to VARCHAR"
+        ) from error
     return answer
 
 

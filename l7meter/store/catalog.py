@@ -148,6 +148,7 @@ def writing(path: Path, mode: str = "mode=rw") -> Iterator[Connection]:
     step = "nothing was committed; make room, or end what holds the catalog, and try again"
     with _connection(path, mode, step) as db:
         db.execute("PRAGMA synchronous = EXTRA")
+        db.execute("PRAGMA secure_delete = ON")  # or what was to be forgotten stays in free pages
         db.execute("BEGIN IMMEDIATE")
         yield db
         db.execute("COMMIT")

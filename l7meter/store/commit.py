@@ -24,7 +24,9 @@ class Change:
 
     `removed` are rows that sources lost for a `reason`; `covered` are names of records files whose
     rows are in the rollups from now on; `days` says how many records and octets more (or less) each UTC
-    day has, or that its conclusions changed, so that closed days are known to be restated.
+    day has, or that its conclusions changed, so that closed days are known to be restated; `settled` are
+    days that are closed, their rollups made of all records. `uncovered` files (ids) stay, but are in no
+    rollup any more, and `unsettled` days have to be summed up again.
     """
 
     message: str
@@ -35,9 +37,9 @@ class Change:
     removed: Sequence[Removed] = ()
     covered: Collection[str] = ()
     days: Mapping[date, tuple[int, int]] = field(default_factory=dict)
-    settled: Collection[
-        date
-    ] = ()  # days that are closed, their rollups made of all of their records
+    settled: Collection[date] = ()
+    uncovered: Collection[int] = ()
+    unsettled: Collection[date] = ()
 
 
 def commit(
@@ -78,6 +80,7 @@ def commit(
     _cover(db, path, change, snapshot)
     new = last._replace(number=snapshot, next_file_id=next_file)
     catalog.add_snapshot(db, new, changes, change.message)
+    side.unsettle(db, change.unsettled)
     if change.settled:
         side.close(db, change.settled, snapshot)
     side.restate(db, change.days, change.message, snapshot)
@@ -106,6 +109,7 @@ def _accounted(db: sqlite3.Connection, change: Change, snapshot: int) -> dict[st
 
 
 def _cover(db: sqlite3.Connection, path: Path, change: Change, snapshot: int) -> None:
+    side.uncover(db, change.uncovered, snapshot)
     side.uncover(db, [f.file_id for f in change.remove if f.table == "records"], snapshot)
     ids = []
     for name in change.covered:

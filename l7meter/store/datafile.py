@@ -113,7 +113,7 @@ def finish(
     """Make a written temporary file durable, give it its name and describe it."""
     rows, footer_bytes, stats = describe(partial, columns, nan)
     final = partial.with_suffix(".parquet")
-    partial.chmod(0o444)  # no data file is ever changed
+    partial.chmod(partial.stat().st_mode & 0o444)  # no data file is ever changed
     _sync(partial)
     partial.rename(final)
     _sync(final.parent)

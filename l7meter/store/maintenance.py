@@ -13,7 +13,7 @@ from sqlite3 import Connection
 import duckdb
 
 from l7meter.errors import StoreError, UsageError
-from l7meter.store import accept, catalog
+from l7meter.store import accept, catalog, side
 from l7meter.store.accept import LiveFile
 from l7meter.store.catalog import TABLES
 from l7meter.store.datafile import ROW_GROUP_ROWS, finish, new_path
@@ -195,7 +195,7 @@ def expire(
     return paths
 
 
-def _forget(db: Connection, file_ids: Iterable[int], oldest: int | None) -> None:
+def _forget(db: Connection, file_ids: Sequence[int], oldest: int | None) -> None:
     """Take files, and everything that ended by the snapshot `oldest`, out of the catalog."""
     for file_id in file_ids:
         for name in ("ducklake_data_file", "ducklake_file_column_stats", "l7meter_file"):
@@ -203,6 +203,18 @@ def _forget(db: Connection, file_ids: Iterable[int], oldest: int | None) -> None
     for name in ("ducklake_snapshot", "ducklake_snapshot_changes"):
         db.execute(f"DELETE FROM {name} WHERE snapshot_id < ?", (oldest,))
     db.execute("DELETE FROM l7meter_source WHERE end_snapshot <= ?", (oldest,))
+    if side.there(db, "l7meter_covered"):
+        db.execute("DELETE FROM l7meter_covered WHERE end_snapshot <= ?", (oldest,))
+    if not file_ids:
+        return
+    # bounds of a table hold values of rows that are gone: an address that was to be forgotten
+    db.execute(
+        """UPDATE ducklake_table_column_stats AS wide SET min_value = low, max_value = high FROM (
+            SELECT s.table_id, s.column_id, min(min_value) AS low, max(max_value) AS high
+            FROM ducklake_file_column_stats AS s JOIN ducklake_column AS c USING (table_id, column_id)
+            WHERE column_type = 'varchar' GROUP BY s.table_id, s.column_id) AS file
+        WHERE file.table_id = wide.table_id AND file.column_id = wide.column_id"""
+    )
 
 
 def oldest_needed(store: Store, before: datetime) -> int:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import polars as pl
 
 from l7meter.errors import Conflict, StoreError
-from l7meter.store import catalog, rollups, side
+from l7meter.store import catalog, side
 from l7meter.store.accept import LiveFile
 from l7meter.store.datafile import DataFile
+from l7meter.store.entries import with_parts
 from l7meter.store.ledger import BASES, SourceRow
+from l7meter.store.rollups import TRIES, changed
 from l7meter.store.side import Removed
 from l7meter.store.store import Store
 
@@ -56,13 +57,13 @@ def take_out(
     altogether, `sources` and `add` what comes in their place. With `keep_rollups` the sums by hour and
     day stay as they are. Raises `Conflict` where other processes keep replacing the same files.
     """
-    for attempt in range(rollups.TRIES):
+    for attempt in range(TRIES):
         try:
             return _Removal(store, records, rejects, among).run(
                 dry_run, reason, keep_rollups, set(forget), sources, add, manifests
             )
         except Conflict:
-            if attempt == rollups.TRIES - 1:
+            if attempt == TRIES - 1:
                 raise
     raise AssertionError("not reached")
 
@@ -108,7 +109,7 @@ class _Removal:
             end: list[LiveFile] = []
             made: list[DataFile] = []
             if not keep_rollups and self.dirty:
-                end, made = rollups.changed(self.store, self.ended, self.covered, self.dirty)
+                end, made = changed(self.store, self.ended, self.covered, self.dirty)
             self.added += made
             if self.ended or forget or sources:
                 self.taken.snapshot = self.store.replace(
@@ -215,14 +216,15 @@ class _Removal:
 
 
 def forget(store: Store, source_ids: Collection[str], dry_run: bool = False) -> Taken:
-    """Take sources out with all of their rows; their files may come again.
+    """Take sources out with all of their rows; their files may come again. Of one that grew all parts go.
 
     Raises `StoreError` for one that is not in the ledger.
     """
     unknown = set(source_ids) - store.known(source_ids)
     if unknown:
         raise StoreError(f"source {min(unknown)} is not in the ledger; see 'l7meter source list'")
-    mine = pl.col("source_id").is_in(list(source_ids))
+    source_ids = [row.source_id for row in with_parts(store, source_ids)]
+    mine = pl.col("source_id").is_in(source_ids)
     return take_out(
         store,
         mine,
@@ -247,45 +249,3 @@ def holding(store: Store, source_ids: Collection[str]) -> Callable[[LiveFile], b
         if low is None or any(low <= each <= high for each in source_ids)
     }
     return lambda file: file.file_id in within
-
-
-def retain(
-    store: Store,
-    *,
-    records: date | None = None,
-    rejects: date | None = None,
-    dry_run: bool = False,
-) -> Taken:
-    """Take out the records of days before one, and the rejects of sources that end before another.
-
-    What is summed up of those records stays: their days are covered and closed first, and are final
-    from then on.
-    """
-    if records and not dry_run:
-        rollups.close(store, records)
-        with catalog.writing(store.catalog) as db:
-            side.set_horizon(db, records)
-    nothing = pl.lit(False)
-    old_sources = store.ledger().filter(
-        pl.coalesce("last_ts", "ingested_at").dt.date() < (rejects or date.min)
-    )
-    ids = old_sources["source_id"].to_list()
-    return take_out(
-        store,
-        pl.col("ts") < _midnight(records) if records else nothing,
-        pl.col("source_id").is_in(ids) if rejects else nothing,
-        reason=f"retention: records from {records or 'ever'}, rejects from {rejects or 'ever'}",
-        among=lambda file: _may_be_old(file, records, bool(ids)),
-        keep_rollups=True,
-        dry_run=dry_run,
-    )
-
-
-def _midnight(day: date) -> Any:
-    return pl.lit(datetime(day.year, day.month, day.day)).dt.replace_time_zone("UTC")
-
-
-def _may_be_old(file: LiveFile, records: date | None, rejects: bool) -> bool:
-    if file.table == "rejects":
-        return rejects
-    return records is not None and (file.lower or "~") < str(records)

@@ -117,7 +117,7 @@ def close(store: Store, before: date, *, memory: str = MEMORY) -> list[date]:
     due = {each.day for each in state.days if not each.settled}
     due |= {day for day in there if day < before and day not in known}
     due |= {day + timedelta(days=1) for day in due} & known.keys()  # which looks a day back
-    for day in sorted(due):
+    for day in sorted(due, reverse=True):  # killed in between, a day that changed is still due
         _settle(store, day, memory)
     return sorted(due)
 
@@ -140,6 +140,22 @@ def _settle(store: Store, day: date, memory: str) -> None:
                 raise
         else:
             return
+
+
+def drop_before(store: Store, day: date, *, dry_run: bool = False) -> int:
+    """Take out the sums of days before one whose records are gone, too; gives how many files."""
+    state = Rollups.of(store) if not dry_run else None
+    horizon = state.horizon if state else None
+    last = min(day, horizon) if horizon else date.min
+    files = [
+        f
+        for table in UNITS
+        for f in (state.files[table] if state else store.files(table))
+        if (of := day_of(f)) and of < (day if dry_run else last)
+    ]
+    if files and not dry_run:
+        store.replace(files, [], message=f"retention: sums from {last}")
+    return len(files)
 
 
 def changed(

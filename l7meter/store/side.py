@@ -46,7 +46,7 @@ class DayState(NamedTuple):
 _OCTETS = ", ".join(f"server_bytes_{basis} BIGINT" for basis in BASES)
 _TABLES = {
     # a records file whose rows are in the rollups; it is ended together with the file
-    "l7meter_covered": "data_file_id BIGINT PRIMARY KEY, begin_snapshot BIGINT NOT NULL, "
+    "l7meter_covered": "data_file_id BIGINT NOT NULL, begin_snapshot BIGINT NOT NULL, "
     "end_snapshot BIGINT",
     "l7meter_removed": "snapshot_id BIGINT NOT NULL, removed_at VARCHAR NOT NULL, "
     "reason VARCHAR NOT NULL, source_id VARCHAR NOT NULL, records BIGINT NOT NULL, "
@@ -71,6 +71,10 @@ def ensure(db: sqlite3.Connection) -> None:
     """Make the tables that are missing; inside of a transaction that writes."""
     for name, columns in _TABLES.items():
         db.execute(f"CREATE TABLE IF NOT EXISTS {name}({columns})")
+    db.execute(
+        "CREATE UNIQUE INDEX IF NOT EXISTS l7meter_covered_once ON l7meter_covered(data_file_id) "
+        "WHERE end_snapshot IS NULL"
+    )
     db.execute("CREATE INDEX IF NOT EXISTS l7meter_removed_of ON l7meter_removed(source_id)")
 
 
@@ -137,7 +141,8 @@ def uncover(db: sqlite3.Connection, file_ids: Collection[int], snapshot: int) ->
     """Note that these files have ended."""
     if file_ids and there(db, "l7meter_covered"):
         db.executemany(
-            "UPDATE l7meter_covered SET end_snapshot = ? WHERE data_file_id = ?",
+            "UPDATE l7meter_covered SET end_snapshot = ? "
+            "WHERE data_file_id = ? AND end_snapshot IS NULL",
             [(snapshot, file_id) for file_id in file_ids],
         )
 
@@ -222,6 +227,12 @@ def close(db: sqlite3.Connection, days: Iterable[date], snapshot: int) -> None:
             "ON CONFLICT(day) DO UPDATE SET settled = 1",
             (str(day), now, snapshot),
         )
+
+
+def unsettle(db: sqlite3.Connection, days: Collection[date]) -> None:
+    """Say that the rollups of closed days have to be settled again."""
+    for day in days:
+        db.execute("UPDATE l7meter_day SET settled = 0 WHERE day = ?", (str(day),))
 
 
 def days(db: sqlite3.Connection) -> list[DayState]:

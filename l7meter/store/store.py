@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from sqlite3 import IntegrityError
 from typing import Any, NamedTuple
@@ -20,6 +21,16 @@ from l7meter.store.ledger import SourceRow
 from l7meter.store.writers import WriterLock
 
 CATALOG = "catalog.sqlite"
+
+
+def _root(path: str | Path) -> Path:
+    """The absolute path of a store, which the catalog and DuckDB keep as text."""
+    root = Path(path).absolute()
+    try:
+        str(root).encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{root}: its name is not UTF-8; name another place") from error
+    return root
 
 
 def _begun(root: Path) -> bool:
@@ -55,12 +66,12 @@ class Store:
     @classmethod
     def open(cls, path: str | Path) -> Store:
         """Open a store; `StoreError` if there is none or it is not one we can read."""
-        return cls(Path(path).absolute())
+        return cls(_root(path))
 
     @classmethod
     def create(cls, path: str | Path) -> Store:
         """Make a store in a new or empty directory; `StoreError` if it is anything else."""
-        root = Path(path).absolute()
+        root = _root(path)
         if _begun(root):
             raise StoreError(f"{root}: there is a store already; open it or name another place")
         return cls._make(root)
@@ -90,7 +101,7 @@ class Store:
     @classmethod
     def open_or_create(cls, path: str | Path) -> Store:
         """Open the store at `path`, or make one where there is nothing yet."""
-        root = Path(path).absolute()
+        root = _root(path)
         return cls.open(root) if _begun(root) else cls._make(root)
 
     def __enter__(self) -> Store:
@@ -224,35 +235,20 @@ class Store:
         with catalog.reading(self.catalog) as db:
             return ledger.known(db, source_ids)
 
-    def small_heads(self) -> list[tuple[int, str]]:
-        """Length and identity of the heads of sources that are shorter than a head can be."""
-        with catalog.reading(self.catalog) as db:
-            return ledger.small_heads(db)
-
-    def seen(self) -> dict[str, tuple[int, int, int, str]]:
-        """Files as they were when they were read: size, time of modification (ns), inode, source."""
-        with catalog.reading(self.catalog) as db:
-            return side.seen(db)
-
-    def see(self, files: Sequence[tuple[str, int, int, int, str]]) -> None:
-        """Remember files: path, size, time of modification (ns), inode, source."""
-        with catalog.writing(self.catalog) as db:
-            side.see(db, files)
-
     def days(self) -> list[side.DayState]:
         """The days that were closed."""
         with catalog.reading(self.catalog) as db:
             return side.days(db)
 
+    def summed_days(self) -> list[date]:
+        """The UTC days that the rollups have."""
+        found = {f.lower for f in self.files("usage_daily") if f.lower}
+        return sorted(date.fromisoformat(low[:10]) for low in found)
+
     def covered(self) -> set[int]:
         """The files of records that the rollups sum up."""
         with catalog.reading(self.catalog) as db:
             return side.covered(db, catalog.head(db).number)
-
-    def together(self, row: SourceRow) -> int:
-        """How many sources of captures were committed together with one; 0 for a log."""
-        with catalog.reading(self.catalog) as db:
-            return ledger.together(db, row)
 
     def find_heads(self, head_id: str) -> list[SourceRow]:
         """The sources that begin with the same octets: listed again, or grown since."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -198,7 +202,8 @@ def _read(table: str, layout: Layout, paths: Iterable[Path], merged: bool) -> st
         f"{field_id}: {{name: '{name}', type: '{type_}', default_value: NULL}}"
         for field_id, name, type_ in fields
     )
-    return f"read_parquet([{', '.join(map(quote, paths))}], schema = MAP {{{schema}}})"
+    named = ", ".join(quote(_pattern(path)) for path in paths)
+    return f"read_parquet([{named}], schema = MAP {{{schema}}})"
 
 
 def quote(value: str | Path) -> str:
@@ -206,17 +211,29 @@ def quote(value: str | Path) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def spill_to_disk(con: duckdb.DuckDBPyConnection) -> None:
-    """Let large queries use the system's temporary directory, not the working directory.
+def _pattern(path: Path) -> str:
+    """The pattern that only this path matches: a store in `a*b` is not the one in `axb`."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
-    DuckDB makes the directory when it needs it and removes it.
+
+def spill_to_disk(con: duckdb.DuckDBPyConnection) -> None:
+    """Let large queries use the system's temporary directory, in a part of it that is ours alone.
+
+    DuckDB makes its directory when it needs it, readable by everybody, and removes it.
     """
-    place = Path(tempfile.gettempdir()) / f"l7meter-{uuid.uuid4().hex}"
-    con.execute(f"SET temp_directory = {quote(place)}")
+    con.execute(f"SET temp_directory = {quote(_own_directory() / uuid.uuid4().hex)}")
+
+
+@cache
+def _own_directory() -> Path:
+    made = Path(tempfile.mkdtemp(prefix="l7meter-"))  # mode 0700
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def _lock(con: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
-    con.execute(f"SET allowed_paths = [{', '.join(map(quote, paths))}]")
+    allowed = {str(each) for path in paths for each in (path, _pattern(path))}
+    con.execute(f"SET allowed_paths = [{', '.join(map(quote, sorted(allowed)))}]")
     con.execute("SET python_enable_replacements = false")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")

@@ -134,7 +134,7 @@ def test_no_rows_is_a_whole_file(format_: str) -> None:
 def test_csv_is_safe_for_spreadsheets(text: str) -> None:
     frame = pl.DataFrame({"text": [text, "a=b", "a\n=b"], "number": [-1, -2, -3]})
     safe = list(csv.reader(io.StringIO(written("csv", frame).decode(), newline="")))
-    assert safe[1:] == [["'" + text, "-1"], ["a=b", "-2"], ["a\n=b", "-3"]]
+    assert safe[1:] == [["'" + text, "-1"], ["a=b", "-2"], ["a\n'=b", "-3"]]
     plain = written("csv", frame, spreadsheet_safe=False).decode()
     assert list(csv.reader(io.StringIO(plain, newline="")))[1] == [text, "-1"]
 

@@ -13,7 +13,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l7meter.sources.codecs import PIECE, Broken, codec_of, inflate
+from l7meter.sources import codecs
+from l7meter.sources.codecs import PIECE, RATIO, Broken, codec_of, inflate
 
 
 def zstd(data: bytes) -> bytes:
@@ -120,6 +121,14 @@ def _packed(compressor: object, chunks: Iterable[bytes]) -> bytes:
     return b"".join(map(compressor.compress, chunks)) + compressor.flush()  # type: ignore[attr-defined]
 
 
+BOMBS: dict[str, Callable[[], object]] = {
+    "gzip": lambda: zlib.compressobj(1, wbits=31),
+    "bzip2": lambda: bz2.BZ2Compressor(1),
+    "xz": lambda: lzma.LZMACompressor(preset=0),
+    "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "size", "limit"),
     [
@@ -130,13 +139,7 @@ def _packed(compressor: object, chunks: Iterable[bytes]) -> bytes:
     ],
 )
 def test_bomb_comes_in_pieces_of_bounded_size(name: str, size: int, limit: int) -> None:
-    compressors = {
-        "gzip": lambda: zlib.compressobj(1, wbits=31),
-        "bzip2": lambda: bz2.BZ2Compressor(1),
-        "xz": lambda: lzma.LZMACompressor(preset=0),
-        "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
-    }
-    data = _packed(compressors[name](), _zeros(size))
+    data = _packed(BOMBS[name](), _zeros(size))
     assert len(data) < size / 200
     codec = codec_of(data[:16])
     assert codec is not None
@@ -147,3 +150,59 @@ def test_bomb_comes_in_pieces_of_bounded_size(name: str, size: int, limit: int) 
         largest = max(largest, len(piece))
     assert total == size
     assert largest <= limit
+
+
+@each_codec
+def test_bomb_is_stopped_after_a_stated_amount_and_says_so(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codecs, "FREE", 32 << 20)
+    start = COMPRESS[name](b"GET / HTTP/1.1 200\n" * 9)
+    data = start + _packed(BOMBS[name](), _zeros(200 << 20))
+    content, problem = unpacked(data)
+    assert content.startswith(b"GET / HTTP/1.1 200\n" * 9 + bytes(99))
+    assert problem is not None
+    assert f"it inflates more than {RATIO}-fold, to {len(content):,} bytes so far" in problem
+    assert 32 << 20 < len(content) <= max(32 << 20, RATIO * len(data)) + (64 << 20)
+
+
+@each_codec
+def test_what_shrinks_as_logs_do_is_never_stopped(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codecs, "FREE", 0)
+    lines = b"".join(b"192.0.2.%d GET /simple/%d/ 200 %d\n" % (i % 250, i * i % 997, i * 7919 % 65_521) for i in range(20_000))  # fmt: skip
+    data = b"".join(COMPRESS[name](lines) for _ in range(5))
+    assert unpacked(data) == (lines * 5, None)
+
+
+@each_codec
+@pytest.mark.parametrize("extra", [0, 1])
+def test_limit_is_where_it_is_said_to_be(
+    name: str, extra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 3 << 20
+    monkeypatch.setattr(codecs, "FREE", size - extra)
+    content, problem = unpacked(COMPRESS[name](bytes(size)))
+    assert len(content) == size
+    assert (problem is not None) == bool(extra)
+
+
+@pytest.mark.parametrize(("dictionary", "whole"), [(28, True), (40, False)])  # 64 MiB, 4 GiB
+def test_memory_that_an_xz_header_may_ask_for_is_bounded(dictionary: int, whole: bool) -> None:
+    """The block header: size, flags, filter 0x21 of one octet, the dictionary, padding, CRC-32."""
+    data = bytearray(lzma.compress(b"GET /\n"))
+    size = (data[12] + 1) * 4
+    assert data[14:16] == b"\x21\x01"
+    data[16] = dictionary
+    data[12 + size - 4 : 12 + size] = zlib.crc32(data[12 : 12 + size - 4]).to_bytes(4, "little")
+    content, problem = unpacked(bytes(data))
+    assert content == (b"GET /\n" if whole else b"")
+    assert (problem is None) == whole
+
+
+def test_memory_that_a_zstd_header_may_ask_for_is_bounded() -> None:
+    """RFC 8878 section 3.1.1.1: magic, descriptor 0, window of 2 to the power 31, a raw last block."""
+    data = b"\x28\xb5\x2f\xfd\x00" + bytes([(31 - 10) << 3]) + b"\x31\x00\x00" + b"GET /\n"
+    assert unpacked(data)[0] == b""
+    assert "memory" in str(unpacked(data)[1])

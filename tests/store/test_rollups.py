@@ -24,6 +24,7 @@ from l7meter.store import (
     cover,
     expire,
     forget,
+    rebuild,
     retain,
     take_out,
     verify,
@@ -153,6 +154,10 @@ class Rollups(RuleBasedStateMachine):
             take_out(self.store, pl.col("client_address") == address, pl.lit(False), reason="asked")
 
     @rule()
+    def rebuild(self) -> None:
+        rebuild(self.store)
+
+    @rule()
     def expire(self) -> None:
         expire(self.store, self.store.snapshot())
 
@@ -258,6 +263,8 @@ def test_another_programs_replacement_of_covered_files_is_not_counted_twice(stor
     with connect(store.path) as con:
         assert con.execute("SELECT sum(records) FROM usage_daily").fetchall() == [(1,)]
     assert [problem.kind for problem in verify(store)] == ["rollup"]
+    assert rebuild(store) == 1
+    assert verify(store) == []
 
 
 @pytest.mark.parametrize("count", [1, 12, 300, 5_000, 60_000])

@@ -1,0 +1,75 @@
+"""What may be kept no longer is taken out; what was summed up of it stays."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from l7meter.store import catalog, side
+from l7meter.store.accept import LiveFile
+from l7meter.store.removing import Taken, take_out
+from l7meter.store.rollups import Rollups, close, cover, day_of
+from l7meter.store.store import Store
+from l7meter.store.usage import UNITS
+
+
+def retain(
+    store: Store,
+    *,
+    records: date | None = None,
+    rejects: date | None = None,
+    rollups: bool = True,
+    dry_run: bool = False,
+) -> Taken:
+    """Take out the records of days before one, and the rejects of sources that end before another.
+
+    What is summed up of those records stays: their days are covered and closed first, and are final
+    from then on. Without `rollups` nothing is left.
+    """
+    if records and not dry_run:
+        if rollups:
+            close(store, records)
+        with catalog.writing(store.catalog) as db:
+            side.set_horizon(db, records)
+    nothing = pl.lit(False)
+    old_sources = store.ledger().filter(
+        pl.coalesce("last_ts", "ingested_at").dt.date() < (rejects or date.min)
+    )
+    ids = old_sources["source_id"].to_list()
+    return take_out(
+        store,
+        pl.col("ts") < _midnight(records) if records else nothing,
+        pl.col("source_id").is_in(ids) if rejects else nothing,
+        reason=f"retention: records from {records or 'ever'}, rejects from {rejects or 'ever'}",
+        among=lambda file: _may_be_old(file, records, bool(ids)),
+        keep_rollups=True,
+        dry_run=dry_run,
+    )
+
+
+def _midnight(day: date) -> Any:
+    return pl.lit(datetime(day.year, day.month, day.day)).dt.replace_time_zone("UTC")
+
+
+def _may_be_old(file: LiveFile, records: date | None, rejects: bool) -> bool:
+    if file.table == "rejects":
+        return rejects
+    return records is not None and (file.lower or "~") < str(records)
+
+
+def rebuild(store: Store) -> int:
+    """Make the rollups anew, but those of days whose records are gone; gives the records summed up."""
+    cover(store)
+    with catalog.reading(store.catalog) as db:
+        final = side.horizon(db)
+    if final:  # late records of such days are in the rollups, and would be once more
+        retain(store, records=final)
+    state = Rollups.of(store)
+    stale = [f for table in UNITS for f in state.files[table] if not (final and (of := day_of(f)) and of < final)]  # fmt: skip
+    unsettled = {each.day for each in state.days if not (final and each.day < final)}
+    store.replace(
+        stale, [], message="rebuild rollups", uncovered=state.covered, unsettled=unsettled
+    )
+    return cover(store)
