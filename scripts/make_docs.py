@@ -20,6 +20,9 @@ from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
 from l7meter.formats.readings import READINGS
 from l7meter.ingest.capture import CAPTURES
+from l7meter.job.reference import table as configuration
+from l7meter.privacy import table as personal
+from l7meter.store.usage import USAGE
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -79,8 +82,49 @@ def schema_page() -> str:
         "| column | type | said or concluded | meaning | origin |",
         "|---|---|---|---|---|",
         *rows,
+        "",
+        "# Usage by the hour and by the day",
+        "",
+        "`usage_hourly` and `usage_daily` sum up the records that agree in all of these columns; where",
+        "no rollup covers a record yet, it is a row of its own ([store.md](store.md)). Columns that the",
+        "record has mean the same.",
+        "",
+        "| column | type | hourly | daily | meaning |",
+        "|---|---|---|---|---|",
+        *_usage(),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _usage() -> list[str]:
+    hourly, daily = ({c.name: c for c in USAGE[table]} for table in ("usage_hourly", "usage_daily"))
+    return [
+        f"| `{name}` | {column.type_name} | {'yes' if name in hourly else ''} "
+        f"| {'yes' if name in daily else ''} "
+        f"| {'' if name in schema.COLUMNS else _cell(column.meaning)} |"
+        for name, column in (hourly | daily).items()
+    ]
+
+
+def _between(page: str, begin: str, end: str, made: str) -> str:
+    """A page that a person writes, with what is made between two marks."""
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{made}{end}{after}"
+
+
+def run_page() -> str:
+    """The batch job: the keys of its configuration are made."""
+    page = (DOCS / "run.md").read_text(encoding="utf-8")
+    return _between(page, "<!-- keys: generated -->\n", "<!-- keys: end -->", configuration())
+
+
+def privacy_page() -> str:
+    """What is stored of a person: the table of columns is made."""
+    page = (DOCS / "privacy.md").read_text(encoding="utf-8")
+    return _between(
+        page, "<!-- privacy table: begin -->\n", "<!-- privacy table: end -->", personal()
+    )
 
 
 def formats_page() -> str:
@@ -198,8 +242,10 @@ def _cell(text: str) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "formats.md": formats_page,
+    "privacy.md": privacy_page,
     "queries.md": queries_page,
     "refdata-sources.md": refdata_sources_page,
+    "run.md": run_page,
     "schema.md": schema_page,
 }
 

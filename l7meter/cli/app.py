@@ -12,13 +12,24 @@ from l7meter.cli import (
     attributing,
     capturing,
     checking,
+    config,
+    days,
+    erasing,
     explaining,
     ingesting,
+    init,
     memory,
     parsing,
+    privacy,
+    quality,
     querying,
+    reconciling,
     refdata,
     reference,
+    running,
+    schedule,
+    sourcing,
+    status,
     storing,
 )
 from l7meter.cli.printing import flush
@@ -26,7 +37,7 @@ from l7meter.errors import L7MeterError
 
 EXITS = """\
 [bold]Exit codes[/bold]  0 done · 1 a bug · 2 wrong usage · 3 a source (or the store) cannot be read; \
-the other sources were ingested · 4 more rejected lines than --max-reject-share"""
+the other sources were ingested · 4 more rejected lines than --max-reject-share · 5 another run is at work"""
 
 app = typer.Typer(
     name="l7meter",
@@ -54,16 +65,30 @@ def root(
     """Who uses a package registry's bandwidth: access logs in, answers out."""
 
 
-ingesting.register(app)
-capturing.register(app)
-parsing.register(app)
-checking.register(app)
-querying.register(app)
-attributing.register(app)
-explaining.register(app)
-reference.register(app)
-refdata.register(app)
-storing.register(app)
+for commands in (
+    ingesting,
+    capturing,
+    parsing,
+    checking,
+    querying,
+    attributing,
+    explaining,
+    quality,
+    reconciling,
+    init,
+    config,
+    running,
+    status,
+    schedule,
+    sourcing,
+    days,
+    privacy,
+    refdata,
+    storing,
+    reference,
+):
+    commands.register(app)
+erasing.register(privacy.app)
 
 
 def main() -> None:

@@ -26,6 +26,21 @@ from l7meter.cli.options import (
     examples,
     said,
 )
+from l7meter.cli.privacy import (
+    Addresses,
+    AddressesOption,
+    AgentsOption,
+    FingerprintsOption,
+    Kept,
+    KeyFileOption,
+    QueriesOption,
+    Referrers,
+    ReferrersOption,
+    RejectsOption,
+    UserNames,
+    UserNamesOption,
+    policy_from,
+)
 from l7meter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,17 +71,27 @@ def ingest(
     refdata: RefdataOption = None,
     engine: EngineOption = None,
     tls_keys: KeysOption = None,
+    privacy_addresses: AddressesOption = Addresses.full,
+    privacy_key_file: KeyFileOption = None,
+    privacy_queries: QueriesOption = Kept.keep,
+    privacy_referrers: ReferrersOption = Referrers.keep,
+    privacy_user_names: UserNamesOption = UserNames.keep,
+    privacy_agents: AgentsOption = Kept.keep,
+    privacy_fingerprints: FingerprintsOption = Kept.keep,
+    privacy_rejects: RejectsOption = Kept.keep,
+    reread: Annotated[bool, typer.Option("--reread", help="Open files, too, that have the size and the time that they had when they were read.")] = False,
     max_reject_share: Annotated[float, typer.Option("--max-reject-share", min=0, max=1, help="Exit with 4 if a larger share of the lines is rejected.")] = 0.05,
     output: Annotated[str, typer.Option("--output", "-o", help="table, or json for one object on standard output.")] = "table",
 ) -> None:  # fmt: skip
     """Read access logs and packet captures into a store, each once; print what was read and who used the bandwidth.
 
-    A source that the store has is left alone, under whatever name it comes. Lines that are no
-    records are kept with their reason in the table `rejects`.
+    A source that the store has is left alone, under whatever name it comes; of a log that has grown,
+    what is new is read. Lines that are no records are kept with their reason in the table `rejects`.
     """
     from l7meter.attribution import Attribution
     from l7meter.cli.progress import progress
     from l7meter.ingest import ingest as run
+    from l7meter.privacy import Privacy
     from l7meter.reports.cells import visible
     from l7meter.sources import discover
     from l7meter.store import Store
@@ -75,9 +100,10 @@ def ingest(
         raise UsageError(f"--output {output}: ingest gives table or json")
     what = said(format_, log_format, map_, trusted_hops, timezone, engine, tls_keys)
     attribution = Attribution(registry, organizations=organizations, refdata=refdata)
+    policy = policy_from(privacy_addresses, privacy_key_file, privacy_queries, privacy_referrers, privacy_user_names, privacy_agents, privacy_fingerprints, privacy_rejects)  # fmt: skip
     names, missing = discover(sources)
     with Store.open_or_create(store) as opened, progress(len(names)) as report:
-        done = run(names, opened, what, attribution=attribution, progress=report)
+        done = run(names, opened, what, attribution=attribution, privacy=Privacy(policy), reread=reread, progress=report)  # fmt: skip
     for name, problem in missing:
         done.sources.append(_missing(name, problem))
     doubts = attribution.doubts(done.last_ts.date()) if done.last_ts else []

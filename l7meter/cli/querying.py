@@ -28,6 +28,7 @@ QUERY_EXAMPLES = examples(
     "l7meter query packages -p ecosystem=npm -o csv > packages.csv",
     "l7meter query ./my-question.sql",
     "l7meter query top_organizations --snapshot 41",
+    "l7meter query top_asns -p limit=null --min-clients 5 --digits 3 -o csv > published.csv",
 )
 SQL_EXAMPLES = examples(
     "l7meter sql 'SELECT agent_name, sum(server_bytes) FROM records GROUP BY 1 ORDER BY 2 DESC'",
@@ -41,10 +42,13 @@ def query(
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="A parameter of the question.")] = None,
     store: StoreOption = DEFAULT_STORE,
     snapshot: SnapshotOption = None,
+    min_clients: Annotated[int, typer.Option("--min-clients", min=0, metavar="N", help="For others to see: rows of fewer distinct clients are folded into one; 0 folds none.")] = 0,
+    digits: Annotated[int, typer.Option("--digits", min=0, metavar="N", help="For others to see: significant digits of all figures; 0 leaves them exact.")] = 0,
     output: OutputOption = Output.table,
 ) -> None:  # fmt: skip
     """Ask one of the questions that come with l7meter, or list them."""
     from l7meter.analysis import catalogue, load, run
+    from l7meter.analysis.publishing import publishable
     from l7meter.store import connect
 
     if name is None:
@@ -59,7 +63,7 @@ def query(
     wanted.bind(given)
     with connect(store, snapshot=snapshot, locked=True) as connection:
         frame = run(connection, wanted, given)
-    print_rows(frame, output, wanted.title)
+    print_rows(publishable(frame, min_clients, digits), output, wanted.title)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -73,13 +77,14 @@ def sql(
     text: Annotated[str, typer.Argument(metavar="SQL", help="Statements that only read; - takes them from standard input.")],
     store: StoreOption = DEFAULT_STORE,
     snapshot: SnapshotOption = None,
+    allow_files: Annotated[bool, typer.Option("--allow-files", help="Let the SQL read other files and the environment, too: only for SQL of your own.")] = False,
     output: OutputOption = Output.table,
 ) -> None:  # fmt: skip
-    """Run SQL of your own on the views records, requests, sources and rejects; it can only read."""
+    """Run SQL of your own on the views records, requests, usage_daily, sources and others; it can only read."""
     from l7meter.store import connect, select
 
     statement = sys.stdin.read() if text == "-" else text
-    with connect(store, snapshot=snapshot, locked=True) as connection:
+    with connect(store, snapshot=snapshot, locked=not allow_files) as connection:
         frame = select(connection, statement)
     print_rows(frame, output)
 

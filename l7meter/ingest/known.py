@@ -10,6 +10,7 @@ from typing import NamedTuple
 from l7meter.sources import Identifier, Stream, open_stream
 from l7meter.sources.discover import STDIN
 from l7meter.store import SourceRow, Store
+from l7meter.store.entries import small_heads
 
 
 class After(NamedTuple):
@@ -45,7 +46,7 @@ class Known:
         self._store = store
         self._anew = set(anew)
         self._fresh: dict[str, list[SourceRow]] = {}
-        self._small = store.small_heads()
+        self._small = small_heads(store)
 
     def add(self, row: SourceRow) -> None:
         """Remember a source that this run has read."""

@@ -27,6 +27,7 @@ from l7meter.ingest.source import BLOCK, Reading, Said, open_source, workers
 from l7meter.privacy import Privacy
 from l7meter.sources import Identifier, Identity, Stream
 from l7meter.store import SourceRow, Store
+from l7meter.store.entries import together
 from l7meter.store.ledger import BASES
 
 LINE = 256  # octets that stand for a record of a capture
@@ -58,8 +59,8 @@ def ingest(
     given = list(names)
     run.done.sources += map(named, given)
     place = {name: ordinal for ordinal, name in enumerate(given)}
-    for together in rotations(given, run.said):
-        run.take({place[name]: name for name in together})
+    for rotation in rotations(given, run.said):
+        run.take({place[name]: name for name in rotation})
     run.commit()
     run.seen.keep()
     run.done.seconds = time.monotonic() - started
@@ -126,7 +127,7 @@ class _Run:
                 self._take_all(ordinal, reading)
         if verdict is None or verdict.known:
             return
-        if verdict.instead and self.store.together(verdict.row) > 1:
+        if verdict.instead and together(self.store, verdict.row) > 1:
             raise SourceError("has grown since it was ingested with other files of its rotation; 'l7meter source forget' takes them out, to be read together")  # fmt: skip
         self.commit()  # what takes the place of something is a commit of its own
         source.instead, self._instead = list(verdict.instead), verdict.instead

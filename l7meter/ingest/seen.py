@@ -15,6 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from l7meter.store import Store
+from l7meter.store.entries import see, seen
 
 QUIET_NS = 2_000_000_000
 State = tuple[int, int, int]  # size, time of modification in ns, inode
@@ -25,7 +26,7 @@ class Seen:
 
     def __init__(self, store: Store, anew: Collection[str] = (), reread: bool = False) -> None:
         self._store = store
-        self._seen = {} if reread else store.seen()
+        self._seen = {} if reread else seen(store)
         self._anew = set(anew)
         self._looked: dict[str, tuple[State, int]] = {}
         self._fresh: list[tuple[str, int, int, int, str]] = []
@@ -52,7 +53,7 @@ class Seen:
     def keep(self) -> None:
         """Write down what was seen."""
         if self._fresh:
-            self._store.see(self._fresh)
+            see(self._store, self._fresh)
 
 
 def _state(name: str) -> State | None:
