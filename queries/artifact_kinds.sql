@@ -8,23 +8,22 @@
 -- until = null : timestamp : only records before this instant (UTC)
 -- organization = null : string : only records of this organisation
 -- ecosystem = null : string : only records of this ecosystem (purl type)
-WITH weighed AS (
-    SELECT *, coalesce(sample_weight, 1) AS weight, server_bytes * weight AS sent
-    FROM records
+WITH summed AS (
+    SELECT *, server_bytes * weight AS sent, records * weight AS exchanges
+    FROM usage_by_hour($since, $until)
     WHERE
-        ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
-        AND ($organization IS NULL OR organization = $organization)
+        ($organization IS NULL OR organization = $organization)
         AND ($ecosystem IS NULL OR package_ecosystem = $ecosystem)
 )
 SELECT
     coalesce(artifact_kind, '(unknown)') AS artifact_kind,
     sum(sent)::BIGINT AS bytes,
     sum(sent) / nullif(sum(sum(sent)) OVER (), 0) AS share,
-    coalesce(sum(weight) FILTER (WHERE exchange_kind = 'http'), 0)::BIGINT AS requests,
-    coalesce(sum(weight) FILTER (WHERE is_download), 0)::BIGINT AS downloads,
-    coalesce(sum(weight) FILTER (WHERE server_bytes IS NULL), 0)::BIGINT AS unmeasured,
+    coalesce(sum(exchanges) FILTER (WHERE exchange_kind = 'http'), 0)::BIGINT AS requests,
+    coalesce(sum(exchanges) FILTER (WHERE is_download), 0)::BIGINT AS downloads,
+    sum(unmeasured_records * weight)::BIGINT AS unmeasured,
     1 - coalesce(sum(sent) FILTER (WHERE attributable), 0) / nullif(sum(sent), 0) AS unattributed,
     string_agg(DISTINCT server_bytes_basis, '+' ORDER BY server_bytes_basis) AS basis
-FROM weighed
+FROM summed
 GROUP BY ALL
 ORDER BY bytes DESC, artifact_kind

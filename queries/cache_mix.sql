@@ -8,11 +8,11 @@
 -- until = null : timestamp : only records before this instant (UTC)
 -- organization = null : string : only records of this organisation
 -- ecosystem = null : string : only records of this ecosystem (purl type)
-WITH weighed AS (
-    SELECT *, server_bytes * weight AS sent
-    FROM requests
+WITH summed AS (
+    SELECT *, server_bytes * weight AS sent, records * weight AS exchanges
+    FROM usage_by_hour($since, $until)
     WHERE
-        ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
+        exchange_kind = 'http'
         AND ($organization IS NULL OR organization = $organization)
         AND ($ecosystem IS NULL OR package_ecosystem = $ecosystem)
 )
@@ -25,10 +25,10 @@ SELECT
     cache_status,
     sum(sent)::BIGINT AS bytes,
     sum(sent) / nullif(sum(sum(sent)) OVER (), 0) AS share,
-    sum(weight)::BIGINT AS requests,
-    coalesce(sum(weight) FILTER (WHERE server_bytes IS NULL), 0)::BIGINT AS unmeasured,
+    sum(exchanges)::BIGINT AS requests,
+    sum(unmeasured_records * weight)::BIGINT AS unmeasured,
     1 - coalesce(sum(sent) FILTER (WHERE attributable), 0) / nullif(sum(sent), 0) AS unattributed,
     string_agg(DISTINCT server_bytes_basis, '+' ORDER BY server_bytes_basis) AS basis
-FROM weighed
+FROM summed
 GROUP BY ALL
 ORDER BY bytes DESC, cache, cache_status

@@ -1,11 +1,12 @@
 -- Growth by organisation
 --
--- How the bytes of a period compare with the period of the same length before it
--- (`previous_bytes`, `previous_requests`), per organisation. `change` is what that adds, as a
--- part of the bytes before (0.5: half as much again), empty where there were none. Without `until`
--- the period ends with the last day of the store (UTC); without `since` it is `length` long.
--- `attribution` is as in top_organizations; `unmeasured` and `basis` are of both periods, and only
--- bytes of one basis compare. What does not fit `limit` is folded into `(others)`.
+-- How the bytes of a period compare with the period of the same length before it (`previous_bytes`,
+-- `previous_requests`), per organisation. `change` is what that adds, as a part of the bytes before
+-- (0.5: half as much again), empty where there were none. Without `until` the period ends with the
+-- last day of the store (UTC); without `since` it is `length` long. What is counted back from that
+-- last day begins with a whole hour. `attribution` is as in top_organizations; `unmeasured` and
+-- `basis` are of both periods, and only bytes of one basis compare. What does not fit `limit` is
+-- folded into `(others)`.
 --
 -- Parameters:
 -- since = null : timestamp : start of the period (UTC)
@@ -13,36 +14,50 @@
 -- length = 30d : duration : length of the period where `since` is not given
 -- ecosystem = null : string : only records of this ecosystem (purl type)
 -- limit = 20 : int : rows that are named; the rest is folded into `(others)`; null names all
-WITH ends AS (
-    SELECT coalesce($until, max(date_trunc('day', ts)) + INTERVAL 1 DAY) AS until
-    FROM records
+WITH last_day AS (
+    SELECT max(date_trunc('day', hour)) + INTERVAL 1 DAY AS until
+    FROM usage_hourly
+    WHERE $until IS NULL
 ),
 period AS (
-    SELECT coalesce($since, until - $length) AS since, until
-    FROM ends
-),
-weighed AS (
     SELECT
-        *,
-        coalesce(sample_weight, 1) AS weight,
-        server_bytes * weight AS sent,
-        ts >= since AS is_current
-    FROM records, period
-    WHERE
-        ts >= since - (until - since) AND ts < until
-        AND ($ecosystem IS NULL OR package_ecosystem = $ecosystem)
+        coalesce(
+            $since, $until::TIMESTAMPTZ - $length, date_trunc('hour', until - $length)
+        ) AS since,
+        date_trunc('hour', since - (coalesce($until, until) - since)) AS previous
+    FROM last_day
 ),
-usage AS (
+-- Bounds that are known without a look at the data are said as such: a third of the time.
+summed AS (
+    SELECT sums.*, hour >= date_trunc('hour', since) AS is_current
+    FROM usage_by_hour(coalesce($since, $until::TIMESTAMPTZ - $length), $until) AS sums, period
+    WHERE hour >= previous
+    UNION ALL BY NAME
+    SELECT sums.*, false AS is_current
+    FROM
+        usage_by_hour(
+            coalesce(
+                $since::TIMESTAMPTZ - ($until::TIMESTAMPTZ - $since::TIMESTAMPTZ),
+                $until::TIMESTAMPTZ - 2 * $length
+            ),
+            coalesce($since, $until::TIMESTAMPTZ - $length)
+        ) AS sums,
+        period
+    WHERE coalesce($since, $until) IS NOT NULL AND hour >= previous
+),
+users AS (
     SELECT
         organization,
         coalesce(attributable, false) AS attributable,
-        sum(sent) FILTER (WHERE NOT is_current) AS previous_bytes,
-        sum(sent) FILTER (WHERE is_current) AS bytes,
-        sum(weight) FILTER (WHERE exchange_kind = 'http' AND NOT is_current) AS previous_requests,
-        sum(weight) FILTER (WHERE exchange_kind = 'http' AND is_current) AS requests,
-        sum(weight) FILTER (WHERE server_bytes IS NULL) AS unmeasured,
+        sum(server_bytes * weight) FILTER (WHERE NOT is_current) AS previous_bytes,
+        sum(server_bytes * weight) FILTER (WHERE is_current) AS bytes,
+        sum(records * weight)
+            FILTER (WHERE exchange_kind = 'http' AND NOT is_current) AS previous_requests,
+        sum(records * weight) FILTER (WHERE exchange_kind = 'http' AND is_current) AS requests,
+        sum(unmeasured_records * weight) AS unmeasured,
         list(DISTINCT server_bytes_basis) AS bases
-    FROM weighed
+    FROM summed
+    WHERE $ecosystem IS NULL OR package_ecosystem = $ecosystem
     GROUP BY ALL
 ),
 ranked AS (
@@ -54,7 +69,7 @@ ranked AS (
                 organization IS NULL, greatest(bytes, previous_bytes) DESC,
                 organization, attributable
         ) AS place
-    FROM usage
+    FROM users
 )
 SELECT
     CASE

@@ -17,22 +17,21 @@ WITH grouped AS (
         coalesce(attributable, false) AS attributable,
         server_bytes_basis AS basis,
         exchange_kind,
-        coalesce(sample_weight, 1) AS weight,
+        weight,
         sum(server_bytes) AS sent,
-        count(*) AS records
-    FROM records
-    WHERE
-        ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
-        AND ($ecosystem IS NULL OR package_ecosystem = $ecosystem)
+        sum(records) AS records,
+        sum(unmeasured_records) AS unmeasured_records
+    FROM usage_by_hour($since, $until)
+    WHERE $ecosystem IS NULL OR package_ecosystem = $ecosystem
     GROUP BY ALL
 ),
-usage AS (
+users AS (
     SELECT
         organization,
         attributable,
         sum(sent * weight) AS bytes,
         sum(records * weight) FILTER (WHERE exchange_kind = 'http') AS requests,
-        sum(records * weight) FILTER (WHERE basis IS NULL) AS unmeasured,
+        sum(unmeasured_records * weight) AS unmeasured,
         list(DISTINCT basis) AS bases
     FROM grouped
     GROUP BY ALL
@@ -43,7 +42,7 @@ ranked AS (
         row_number() OVER (
             ORDER BY organization IS NULL, bytes DESC, organization, attributable
         ) AS place
-    FROM usage
+    FROM users
 )
 SELECT
     CASE

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # how fast it is says nothing of right or wrong
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

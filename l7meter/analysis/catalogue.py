@@ -19,7 +19,8 @@ COMMON_COLUMNS: dict[str, str] = {
     "what they count is in `basis`. Empty where nothing was measured.",
     "share": "What the row's bytes make of the bytes of all rows, 0 to 1.",
     "requests": "HTTP exchanges, each times its sample weight.",
-    "clients": "Distinct client addresses, exact; empty on a folded row.",
+    "clients": "Distinct client addresses: counted, or where the query says so estimated from the "
+    "sketches of the rollups; empty on a folded row, unless its sketches were put together.",
     "unmeasured": "Records, times their sample weight, whose source gave no byte count.",
     "unattributed": "Which part of the row's bytes has no known user (at best the provider of the "
     "network is known), 0 to 1.",

@@ -19,6 +19,18 @@ from l7meter.cli.options import (
     StoreOption,
     examples,
 )
+from l7meter.cli.privacy import (
+    Addresses,
+    AddressesOption,
+    AgentsOption,
+    FingerprintsOption,
+    Kept,
+    KeyFileOption,
+    QueriesOption,
+    Referrers,
+    ReferrersOption,
+    policy_from,
+)
 from l7meter.cli.summary import count_text
 from l7meter.errors import SourceError
 
@@ -50,6 +62,12 @@ def capture(
     registry: RegistryOption = None,
     organizations: OrganizationsOption = None,
     refdata: RefdataOption = None,
+    privacy_addresses: AddressesOption = Addresses.full,
+    privacy_key_file: KeyFileOption = None,
+    privacy_queries: QueriesOption = Kept.keep,
+    privacy_referrers: ReferrersOption = Referrers.keep,
+    privacy_agents: AgentsOption = Kept.keep,
+    privacy_fingerprints: FingerprintsOption = Kept.keep,
 ) -> None:  # fmt: skip
     """Meter a network interface: dumpcap or tcpdump captures into files, each is ingested when it is finished.
 
@@ -59,15 +77,17 @@ def capture(
     from l7meter.attribution import Attribution
     from l7meter.ingest.capturer import Wanted, command, found
     from l7meter.ingest.capturing import Metering, private_directory, run_name
+    from l7meter.privacy import Privacy
     from l7meter.store import Store
 
+    privacy = Privacy(policy_from(privacy_addresses, privacy_key_file, privacy_queries, privacy_referrers, agents=privacy_agents, fingerprints=privacy_fingerprints))  # fmt: skip
     attribution = Attribution(registry, organizations=organizations, refdata=refdata)
     program, name = found(), run_name()
     wanted = Wanted(interface, filter_, snap, every, size)
     with Store.open_or_create(store) as opened:
         place = private_directory(directory or opened.path / "captures")
         arguments = command(program, wanted, name)
-        metering = Metering(arguments, place, name, opened, attribution=attribution, files=files, delete=delete, reported=_reported)  # fmt: skip
+        metering = Metering(arguments, place, name, opened, attribution=attribution, privacy=privacy, files=files, delete=delete, reported=_reported)  # fmt: skip
         _say(f"{program.name} captures {interface} into {place}/{name}*; Ctrl-C ends it")
         with _stopped_by_signals(metering):
             metered = metering.run(interface, duration)

@@ -65,7 +65,7 @@ def attribute(
     removed: list[LiveFile] = []
     added: list[DataFile] = []
     covered: list[DataFile] = []  # of those that were summed up
-    final, covering = _final(store), store.covered()
+    final = _final(store)
     sums: list[pl.DataFrame] = []
     coder = Coder()
     for file in live:
@@ -84,7 +84,7 @@ def attribute(
             added.append(store.write("records", concat(waiting)))
         if stale:
             removed.append(file)
-        if file.file_id in covering:
+        if file.covered:
             covered += added[before:]
         passed += file.rows
         progress(passed, total)

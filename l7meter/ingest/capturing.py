@@ -21,6 +21,7 @@ from l7meter.ingest.capturer import Capturer, dropped
 from l7meter.ingest.outcome import Ingested
 from l7meter.ingest.run import ingest
 from l7meter.ingest.source import Said
+from l7meter.privacy import Privacy
 from l7meter.store import Store
 
 POLL = 1.0  # seconds between two looks into the directory
@@ -88,6 +89,7 @@ class Metering:
         said: Said | None = None,
         *,
         attribution: Attribution | None = None,
+        privacy: Privacy | None = None,
         files: int | None = None,
         delete: bool = False,
         reported: Callable[[Ingested], None] = lambda _: None,
@@ -98,6 +100,7 @@ class Metering:
         self.store = store
         self.said = said
         self.attribution = attribution
+        self.privacy = privacy
         self.files = files
         self.delete = delete
         self.reported = reported
@@ -157,7 +160,7 @@ class Metering:
         if not waiting:
             return
         self._taken.update(dict.fromkeys(path.name for path in waiting))
-        done = ingest(map(str, waiting), self.store, self.said, attribution=self.attribution)
+        done = ingest(map(str, waiting), self.store, self.said, attribution=self.attribution, privacy=self.privacy)  # fmt: skip
         self.metered.add(done)
         if self.delete:
             for source, path in zip(done.sources, waiting, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,11 +24,13 @@ ENOUGH = 512 << 10  # octets that hold a first packet, however long it is
 _DIGITS = re.compile(r"[0-9]+")
 
 
-def rotations(names: Iterable[str], said: Said) -> Iterator[list[str]]:
+def rotations(
+    names: Iterable[str], said: Said, known: Callable[[str], object] = lambda _: None
+) -> Iterator[list[str]]:
     """The sources, those together that may be of one rotation, in the order of their packets.
 
     These are captures in one folder whose names differ in digits alone. With keys each is read for
-    itself: tshark opens files.
+    itself: tshark opens files. Those that are `known` are not opened unless a new one goes on with them.
     """
     groups: dict[tuple[Path, str], list[str]] = {}
     for name in names:
@@ -37,7 +39,11 @@ def rotations(names: Iterable[str], said: Said) -> Iterator[list[str]]:
         if len(group) == 1 or said.tls_keys or said.engine == TSHARK:
             yield from ([name] for name in group)
             continue
-        times = {name: _begins(name) for name in group}
+        times = {name: _begins(name) for name in group if not known(name)}
+        if not any(times.values()):  # a year of logs: none of them a capture
+            yield from ([name] for name in group)
+            continue
+        times = {name: times.get(name) or _begins(name) for name in group}
         seen = Counter(times.values())  # two that begin together are copies, or two views of it
         alone = [name for name, time in times.items() if time is None or seen[time] > 1]
         together = {name: time for name, time in times.items() if name not in alone and time}

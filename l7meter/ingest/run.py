@@ -59,7 +59,7 @@ def ingest(
     given = list(names)
     run.done.sources += map(named, given)
     place = {name: ordinal for ordinal, name in enumerate(given)}
-    for rotation in rotations(given, run.said):
+    for rotation in rotations(given, run.said, run.seen.before):
         run.take({place[name]: name for name in rotation})
     run.commit()
     run.seen.keep()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,14 +35,17 @@ class Ended(Protocol):
     exit_code: int
     seconds: dict[str, float]
 
+    @property
+    def ended_at(self) -> datetime:
+        """When it ended, or is about to."""
+
 
 def write_metrics(config: Config, path: Path, result: Ended, said: Mapping[str, Any]) -> None:
     """Write the metrics of a run that is about to end, at once: a scrape sees the old file or the new one.
 
     `said` is the result's JSON. The directory has to be there. Raises `OSError` if it cannot be written to.
     """
-    ends = result.started_at + timedelta(seconds=sum(result.seconds.values()))
-    text = metrics(condition(config, config.store, ends), result, said)
+    text = metrics(condition(config, config.store, result.ended_at), result, said)
     part = path.with_name(f".{path.name}.part")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW

@@ -42,6 +42,11 @@ class Result:
     parts: dict[str, Any] = field(default_factory=dict)
     failed_at: str | None = None
 
+    @property
+    def ended_at(self) -> datetime:
+        """When it began and how long it took; the clock may have been set meanwhile."""
+        return self.started_at + timedelta(seconds=sum(self.seconds.values()))
+
     def worse(self, code: int, problem: str) -> None:
         """Note a problem; 3 goes before 4, and 1 and 2 before both."""
         self.problems.append(problem)
@@ -107,7 +112,7 @@ def _end(config: Config, store: Store, result: Result) -> None:
             write_metrics(config, config.metrics.textfile, result, result.as_dict())
     with _step(result, "history"):
         assert result.run
-        end(store, result.run, datetime.now(UTC), result.exit_code, result.as_dict())
+        end(store, result.run, result.ended_at, result.exit_code, result.as_dict())
 
 
 def _steps(

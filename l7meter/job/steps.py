@@ -216,11 +216,11 @@ def compact_files(config: Config, period: Period, worse: Worse) -> dict[str, Any
     merged = 0
     with Store.open(config.store) as store:
         for table in ("records", "rejects"):
-            files = sum(map(len, mergeable(store, table)))
+            files = sum(map(len, mergeable(store, table, balanced=True)))
             if files >= config.compaction.files:
                 merged += files
                 if not period.dry_run:
-                    compact(store, table)
+                    compact(store, table, balanced=True)
     return {"files": merged}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from l7meter.errors import StoreError
+from l7meter.store import side
 from l7meter.store.catalog import REQUIRED, TABLES, TYPES, VERSION
 
 
@@ -25,7 +26,7 @@ class LiveFile(NamedTuple):
     """A data file as of a snapshot; `lower` and `upper` bound the first column (`ts` of records).
 
     `rows_until` is the snapshot up to which rows count, where a merged file holds later ones too,
-    else None.
+    else None. `covered` records are in the rollups.
     """
 
     file_id: int
@@ -36,6 +37,7 @@ class LiveFile(NamedTuple):
     lower: str | None
     upper: str | None
     rows_until: int | None
+    covered: bool = False
 
 
 def _refuse(path: Path, what: str, step: str) -> StoreError:
@@ -132,4 +134,6 @@ def live_files(
         f"WHERE f.table_id = :table AND {at} ORDER BY min_value, f.data_file_id",
         values,
     )
-    return [LiveFile(file_id, table, *rest) for file_id, *rest in rows]
+    covered = side.covered(db, snapshot) if table == "records" else ()
+    found = (LiveFile(file_id, table, *rest) for file_id, *rest in rows)
+    return [file._replace(covered=file.file_id in covered) for file in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from l7meter.errors import Conflict, StoreError
@@ -82,6 +82,7 @@ def commit(
     catalog.add_snapshot(db, new, changes, change.message)
     side.unsettle(db, change.unsettled)
     if change.settled:
+        _settles(db, path, layouts, change, snapshot)
         side.close(db, change.settled, snapshot)
     side.restate(db, change.days, change.message, snapshot)
     return snapshot
@@ -108,7 +109,27 @@ def _accounted(db: sqlite3.Connection, change: Change, snapshot: int) -> dict[st
     }
 
 
+def _settles(
+    db: sqlite3.Connection, path: Path, layouts: Mapping[str, Layout], change: Change, snapshot: int
+) -> None:
+    """Raise `Conflict` where records of a day to be settled came meanwhile, or were summed up."""
+    horizon = str(side.horizon(db) or "")
+    records = accept.live_files(db, path, "records", layouts["records"], snapshot)
+    sums = accept.live_files(db, path, "usage_daily", layouts["usage_daily"], snapshot)
+    made = {file.name for file in change.add}
+    for day in (day for day in change.settled if str(day) >= horizon):
+        low, high = str(day), str(day + timedelta(days=1))
+        fresh = [f for f in records if not f.covered and (f.lower or "") < high and (f.upper or "~") >= low]  # fmt: skip
+        fresh += [f for f in sums if (f.lower or "")[:10] == low and f.name not in made]
+        if fresh:
+            raise _replaced(path, f"what there is of {day}")
+
+
 def _cover(db: sqlite3.Connection, path: Path, change: Change, snapshot: int) -> None:
+    sums = side.covered(db, snapshot - 1)
+    for file in change.remove:
+        if file.covered is not (file.file_id in sums):
+            raise _replaced(path, f"the rollup of {file.name}")
     side.uncover(db, change.uncovered, snapshot)
     side.uncover(db, [f.file_id for f in change.remove if f.table == "records"], snapshot)
     ids = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import date
 
 from l7meter.store import catalog, ledger, side
 from l7meter.store.ledger import SourceRow
@@ -49,3 +50,18 @@ def with_parts(store: Store, source_ids: Collection[str]) -> list[SourceRow]:
         if before | behind <= wanted:
             return [row for row in rows if row.source_id in wanted]
         wanted |= behind | {each for each in before if each}
+
+
+def with_rejects(store: Store, before: date) -> list[str]:
+    """The sources that end before a UTC day, of which there are rejects still."""
+    with catalog.reading(store.catalog) as db:
+        gone = "0"
+        if side.there(db, "l7meter_removed"):
+            gone = "coalesce((SELECT sum(rejects) FROM l7meter_removed AS r "
+            gone += "WHERE r.source_id = s.source_id AND r.snapshot_id >= s.snapshot_id), 0)"
+        rows = db.execute(
+            "SELECT source_id FROM l7meter_source AS s WHERE end_snapshot IS NULL "
+            f"AND substr(coalesce(last_ts, ingested_at), 1, 10) < ? AND rejects > {gone}",
+            (str(before),),
+        )
+        return [source_id for (source_id,) in rows]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -61,6 +62,9 @@ class _Part(NamedTuple):
     query: str
 
 
+INNER = re.compile(r"rolled_|other_records")  # what usage is made of
+
+
 def export(
     store: Store,
     directory: Path,
@@ -94,7 +98,9 @@ def export(
     at = store.snapshot() if snapshot is None else snapshot
     with connect(store.path, snapshot=at) as con:
         con.execute(f"SET memory_limit = {quote(memory)}")
-        there = sorted(row[0] for row in con.execute("SHOW TABLES").fetchall())
+        there = sorted(
+            row[0] for row in con.execute("SHOW TABLES").fetchall() if not INNER.match(row[0])
+        )
         if unknown := set(tables) - set(there):
             raise UsageError(f"--table {min(unknown)}: there are {', '.join(there)}")
         parts = [

@@ -12,7 +12,7 @@ from sqlite3 import Connection
 
 import duckdb
 
-from l7meter.errors import StoreError, UsageError
+from l7meter.errors import Conflict, StoreError, UsageError
 from l7meter.store import accept, catalog, side
 from l7meter.store.accept import LiveFile
 from l7meter.store.catalog import TABLES
@@ -75,16 +75,31 @@ def mergeable(
     *,
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
+    balanced: bool = False,
 ) -> list[list[LiveFile]]:
-    """The groups of small files, neighbours in time, of which `compact` makes one file each."""
+    """The groups of small files, neighbours in time, of which `compact` makes one file each.
+
+    `balanced` leaves those out that are larger than all others of their group together: a row is then
+    written log2 n times, not n / 2 times, where n batches come one after another.
+    """
     small = [
         file
         for file in store.files(table)
         if file.size_bytes < max_bytes / 2 and file.rows < max_rows / 2
     ]
-    covered = store.covered()  # a file is in the rollups, or it is not
-    alike = ([f for f in small if (f.file_id in covered) is each] for each in (True, False))
-    return [group for files in alike for group in _groups(files, max_bytes, max_rows)]
+    alike = ([f for f in small if f.covered is each] for each in (True, False))
+    groups = [group for files in alike for group in _groups(files, max_bytes, max_rows)]
+    if balanced:
+        groups = [_without_large(group) for group in groups]
+    return [group for group in groups if len(group) > 1]
+
+
+def _without_large(group: list[LiveFile]) -> list[LiveFile]:
+    left = sorted(group, key=lambda file: file.rows)
+    rest = sum(file.rows for file in left)
+    while left and 2 * left[-1].rows > rest:
+        rest -= left.pop().rows
+    return [file for file in group if file in left]
 
 
 def compact(
@@ -93,6 +108,7 @@ def compact(
     *,
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
+    balanced: bool = False,
     memory: str = "2GB",
     report: Callable[[int, int], None] | None = None,
 ) -> list[int]:
@@ -103,7 +119,7 @@ def compact(
     `StoreError` if another process replaces the same files. Each group is a commit of its own, so
     that a run that is killed keeps what it merged. `report` is told files merged, and of how many.
     """
-    groups = mergeable(store, table, max_bytes=max_bytes, max_rows=max_rows)
+    groups = mergeable(store, table, max_bytes=max_bytes, max_rows=max_rows, balanced=balanced)
     total, done, made = sum(map(len, groups)), 0, []
     for group in groups:
         made.append(_merge(store, table, group, memory))
@@ -152,8 +168,12 @@ def _merge(store: Store, table: str, files: Sequence[LiveFile], memory: str) -> 
             f"{store.path}: cannot merge {len(files)} files: {error}; make room, or check the "
             "files with 'l7meter store verify', and run it again"
         ) from error
-    covered = [merged.name] if table == "records" and store.covered() & {f.file_id for f in files} else []  # fmt: skip
-    return store.replace(files, [merged], message=f"compact {len(files)} files", covered=covered)
+    covered = [merged.name] if files[0].covered else []  # as all of them
+    try:
+        return store.replace(files, [merged], message=f"compact {len(files)} files", covered=covered)  # fmt: skip
+    except Conflict:
+        (store.data / table / merged.name).unlink()
+        raise
 
 
 def expire(

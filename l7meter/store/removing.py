@@ -93,12 +93,11 @@ class _Removal:
         manifests: Sequence[str],
     ) -> Taken:
         with catalog.reading(self.store.catalog) as db:
-            covered = side.covered(db, catalog.head(db).number)
             horizon = side.horizon(db)
         try:
             for table in self.gone:
                 for file in filter(self.among, self.store.files(table)):
-                    self._file(file, file.file_id in covered, dry_run)
+                    self._file(file, file.covered, dry_run)
             self.taken.frozen = sum(
                 records
                 for day, (records, _) in self.taken.days.items()

@@ -9,6 +9,7 @@ import polars as pl
 
 from l7meter.store import catalog, side
 from l7meter.store.accept import LiveFile
+from l7meter.store.entries import with_rejects
 from l7meter.store.removing import Taken, take_out
 from l7meter.store.rollups import Rollups, close, cover, day_of
 from l7meter.store.store import Store
@@ -34,16 +35,16 @@ def retain(
         with catalog.writing(store.catalog) as db:
             side.set_horizon(db, records)
     nothing = pl.lit(False)
-    old_sources = store.ledger().filter(
-        pl.coalesce("last_ts", "ingested_at").dt.date() < (rejects or date.min)
-    )
-    ids = old_sources["source_id"].to_list()
+    ids = with_rejects(store, rejects) if rejects else []
     return take_out(
         store,
         pl.col("ts") < _midnight(records) if records else nothing,
         pl.col("source_id").is_in(ids) if rejects else nothing,
         reason=f"retention: records from {records or 'ever'}, rejects from {rejects or 'ever'}",
-        among=lambda file: _may_be_old(file, records, bool(ids)),
+        among=lambda file: (
+            _may_be_old(file, records, bool(ids))
+            and (file.covered or not rollups or file.table == "rejects")
+        ),
         keep_rollups=True,
         dry_run=dry_run,
     )

@@ -124,6 +124,8 @@ def close(store: Store, before: date, *, memory: str = MEMORY) -> list[date]:
 
 def _settle(store: Store, day: date, memory: str) -> None:
     for attempt in range(TRIES):
+        if attempt:
+            cover(store, memory=memory)
         state = Rollups.of(store)
         if state.horizon and day < state.horizon:
             store.replace([], [], message=f"close {day}", settled=[day])

@@ -104,9 +104,9 @@ def start(instant: str, unit: Unit) -> str:
     return _down(instant, unit) if unit == "hour" else _day(instant)
 
 
-def _coupon(salt: str) -> str:
+def _coupon(salt: str, address: str = "client_address") -> str:
     """The register (14 bits) and rank of a client's address, as one number."""
-    hashed = f"md5_number_lower('{salt}' || client_address)"
+    hashed = f"md5_number_lower('{salt}' || {address})"
     rest = f"(({hashed} >> 14) | {1 << 50})"
     return f"(({hashed} & 16383)::BIGINT * 64 + bit_count(({rest} - 1) & ~{rest}) + 1)"
 
@@ -181,15 +181,16 @@ def again(rows: str, first: str, behind: str) -> str:
     FROM placed WHERE ts >= {first} AND ts < {behind} AND ts - previous <= {_WINDOW} GROUP BY ALL"""
 
 
-def fresh(rows: str, unit: Unit, salt: str) -> str:
-    """The SQL of records that no rollup covers yet, each as a row of a usage table."""
+def _each(rows: str, unit: Unit, clients: str) -> str:
+    """The SQL of records, each as a row of a usage table; `clients` is the SQL of its sketch."""
     same = ", ".join(name for name in SAME if name not in _LEFT_OUT[unit])
     return f"""
     SELECT {start("ts", unit)} AS {unit}, {same}, {_STATUS}, {_WEIGHT}, 1::BIGINT AS records,
         server_bytes, (server_bytes IS NULL)::BIGINT AS unmeasured_records,
         CASE WHEN sample_weight <> 1 THEN server_bytes::DOUBLE * server_bytes END AS squared_bytes,
-        {_coupon(salt)}::VARCHAR AS clients,
-        NULL::BIGINT AS avoidable_bytes, NULL::BIGINT AS avoidable_records
+        {clients} AS clients,
+        NULL::BIGINT AS avoidable_bytes, NULL::BIGINT AS avoidable_records,
+        cache_hit(cache_status) AS cache_hit
     FROM ({rows})"""
 
 
@@ -205,27 +206,39 @@ def _around(name: str, whole: tuple[str, str], inner: tuple[str, str]) -> list[s
     ]
 
 
-def macros(salt: str) -> list[str]:
-    """The statements that make the ways to ask, over `usage_hourly`, `usage_daily` and `records`.
+def definitions(salt: str) -> list[str]:
+    """The statements that make the ways to ask, over what is and what is not summed up yet.
 
-    `usage(since, until)` has a `day`, `usage_by_hour(since, until)` an `hour`: whole days and hours
-    come from the rollups, the rest of the period from the records.
+    That is `rolled_usage_hourly` and `rolled_usage_daily`, `rolled_records` (those in them) and
+    `other_records`. `usage(since, until)` has a `day`, `usage_by_hour(since, until)` an `hour`: whole days
+    and hours come from the rollups, the rest of the period from the records. Of a record, what `clients`
+    says there is the address itself (`@192.0.2.1`), as few are asked for; `coupons` reads both.
     """
     period = f"coalesce(since, {_BEGIN})", f"coalesce(until, {_END})"
+    asked = "(since IS NULL OR ts >= since) AND (until IS NULL OR ts < until)"
+    address = "'@' || client_address"
     made = []
     for table, unit in UNITS.items():
+        rolled = f"SELECT *, cache_hit(cache_status) AS cache_hit FROM rolled_{table}"
+        sketched = _each("FROM other_records", unit, f"{_coupon(salt)}::VARCHAR")
+        made.append(f"CREATE VIEW {table} AS {rolled} UNION ALL BY NAME {sketched}")
         inner = _up(period[0], unit), _down(period[1], unit)
         low, high = (_day(each) for each in inner) if unit == "day" else inner
         parts = [
-            f"SELECT * FROM {table} WHERE ({unit} >= {low} AND {unit} < {high}) "
-            f"OR ({unit} IS NULL AND since IS NULL AND until IS NULL)"
+            f"{rolled} WHERE ({unit} >= {low} AND {unit} < {high}) "
+            f"OR ({unit} IS NULL AND since IS NULL AND until IS NULL)",
+            _each(f"FROM other_records WHERE {asked}", unit, address),
         ]
-        for condition in _around("ts", period, inner):
-            rows = fresh(f"FROM records WHERE {condition}", unit, salt)
-            parts.append(f"SELECT *, cache_hit(cache_status) AS cache_hit FROM ({rows})")
+        for edge in _around("ts", period, inner):
+            parts.append(_each(f"FROM rolled_records WHERE {edge}", unit, address))
         name = "usage" if unit == "day" else "usage_by_hour"
         union = " UNION ALL BY NAME ".join(parts)
         made.append(f"CREATE MACRO {name}(since, until) AS TABLE {union}")
+    made.append(
+        "CREATE MACRO coupons(clients) AS CASE WHEN starts_with(clients, '@') "
+        f"THEN [{_coupon(salt, 'substr(clients, 2)')}::INTEGER] "
+        "ELSE string_split(clients, ' ')::INTEGER[] END"
+    )
     # of the registers that were met: their number, and the sum of 2^-rank
     made.append(
         "CREATE MACRO estimated_clients(met, harmonic) AS CASE WHEN met = 0 THEN 0 ELSE "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.catalog import TABLES
 from l7meter.store.datafile import digest
-from l7meter.store.store import Store
+from l7meter.store.store import CATALOG, Store
 from l7meter.store.verify_usage import Problem, disagreeing
 from l7meter.store.views import quote, scan
 
@@ -51,6 +52,9 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
         layouts = accept.layouts(db, store.catalog)
         sources = _left(ledger.frame(db, head), side.removals(db, head))
         covered, horizon = side.covered(db, head), side.horizon(db)
+        if deep:
+            checked = [row[0] for row in db.execute("PRAGMA integrity_check(3)")]
+            problems += [Problem("content", CATALOG, f"{each}; restore the catalog") for each in checked if each != "ok"]  # fmt: skip
         files = {
             table: [
                 _recorded(store, db, file)
@@ -76,7 +80,8 @@ def verify(store: Store, deep: bool = True) -> list[Problem]:
             sound = [f.live for f in files[table] if f.where not in broken]
             problems += _sums(store, table, layout, sound, sources)
     live = {table: [f.live for f in entries] for table, entries in files.items()}
-    return problems + list(disagreeing(store, layouts, live, covered, horizon, deep))
+    whole = deep and not any(p.kind in ("missing", "size", "content", "unreadable") for p in problems)  # fmt: skip
+    return problems + list(disagreeing(store, layouts, live, covered, horizon, whole))
 
 
 def _left(sources: pl.DataFrame, removals: pl.DataFrame) -> pl.DataFrame:
@@ -98,10 +103,11 @@ def _left(sources: pl.DataFrame, removals: pl.DataFrame) -> pl.DataFrame:
 def orphans(store: Store) -> list[Path]:
     """Files in the data directories that the catalog does not know, ended ones being known."""
     found = [
-        path
+        (table, entry.name)
         for table in TABLES
-        for path in sorted((store.data / table).glob("*"))
-        if path.is_file()
+        if (store.data / table).is_dir()
+        for entry in os.scandir(store.data / table)
+        if entry.is_file()
     ]
     # the directory first: what is committed while we look is then known
     with catalog.reading(store.catalog) as db:
@@ -116,7 +122,7 @@ def orphans(store: Store) -> list[Path]:
             (Path(name).parent.name, Path(name).name)
             for (name,) in db.execute("SELECT path FROM ducklake_files_scheduled_for_deletion")
         }
-    return [path for path in found if (path.parent.name, path.name) not in known]
+    return [store.data / table / name for table, name in sorted(set(found) - known)]
 
 
 def _recorded(store: Store, db: sqlite3.Connection, live: LiveFile) -> _File:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import re
-import shutil
-import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
-from l7meter.errors import UsageError
+from l7meter.errors import StoreError, UsageError
 from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.cachewords import HITS, MISSES
 from l7meter.store.catalog import TABLES
+from l7meter.store.spilling import own_directory
 from l7meter.store.store import Store
-from l7meter.store.usage import UNITS, Unit, fresh, macros
+from l7meter.store.usage import UNITS, definitions
 
 _WORD = "regexp_replace(upper(said), '_(ABORTED|TIMEDOUT)$', '')"
+# list_contains: IN makes joins, which stay where the column is not asked for
 _CACHE_HIT = f"""
-CREATE MACRO cache_hit(said) AS CASE WHEN {_WORD} IN {tuple(HITS)} THEN true
-         WHEN {_WORD} IN {tuple(MISSES)} THEN false END
+CREATE MACRO cache_hit(said) AS CASE WHEN list_contains({HITS}, {_WORD}) THEN true
+         WHEN list_contains({MISSES}, {_WORD}) THEN false END
 """
 # `ts` is counted in microseconds of UTC, so that no session's time zone moves a day
 _REQUESTS = """
@@ -94,23 +92,20 @@ class State(NamedTuple):
             rows = scan(self.store, table, self.layouts[table], self.files[table])
             made.append(f"CREATE VIEW {table} AS {_opened(table, rows)}")
         made.append(_REQUESTS)
-        made += [self._usage(table, unit) for table, unit in UNITS.items()]
-        return made + macros(self.salt)
+        made += [f"CREATE VIEW {name} AS {rows}" for name, rows in self._bases()]
+        return made + definitions(self.salt)
 
-    def _usage(self, table: str, unit: Unit) -> str:
-        """The view of a usage table: rollups, and the records that they do not cover."""
-        rest = [f for f in self.files["records"] if f.file_id not in (self.covered or ())]
-        parts = [fresh(scan(self.store, "records", self.layouts["records"], rest), unit, self.salt)]
-        if table in self.layouts:
-            sums = self.files[table]
+    def _bases(self) -> Iterator[tuple[str, str]]:
+        """What is summed up, and what is not."""
+        records, layout = self.files["records"], self.layouts["records"]
+        for name, rolled in (("rolled_records", True), ("other_records", False)):
+            files = [f for f in records if (f.file_id in (self.covered or ())) is rolled]
+            yield name, scan(self.store, "records", layout, files)
+        for table in UNITS:
+            sums = self.files.get(table, [])
             if self.covered is None:  # of days whose records are gone, they are all there is
                 sums = [f for f in sums if self.horizon and (f.lower or "") < str(self.horizon)]
-            parts.append(f"FROM ({scan(self.store, table, self.layouts[table], sums)})")
-        each = (f"({part})" for part in parts)
-        return (
-            f"CREATE VIEW {table} AS SELECT *, cache_hit(cache_status) AS cache_hit "
-            f"FROM ({' UNION ALL BY NAME '.join(each)})"
-        )
+            yield f"rolled_{table}", scan(self.store, table, self.layouts.get(table, Layout(0, {})), sums)  # fmt: skip
 
 
 def connect(
@@ -138,8 +133,15 @@ def connect(
         con.register("ledger_frame", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
         con.execute(f"CREATE TABLE {name} AS FROM ledger_frame")
         con.unregister("ledger_frame")
-    for statement in state.definitions():
-        con.execute(statement)
+    try:
+        for statement in state.definitions():
+            con.execute(statement)
+    except duckdb.Error as error:
+        con.close()
+        raise StoreError(
+            f"{path}: a file of the store cannot be read ({str(error).splitlines()[0]}): if it was expired "
+            "meanwhile, ask again; otherwise see 'l7meter store verify'"
+        ) from error
     if locked:
         places = (
             state.store.data / f.table / f.name for each in state.files.values() for f in each
@@ -221,14 +223,7 @@ def spill_to_disk(con: duckdb.DuckDBPyConnection) -> None:
 
     DuckDB makes its directory when it needs it, readable by everybody, and removes it.
     """
-    con.execute(f"SET temp_directory = {quote(_own_directory() / uuid.uuid4().hex)}")
-
-
-@cache
-def _own_directory() -> Path:
-    made = Path(tempfile.mkdtemp(prefix="l7meter-"))  # mode 0700
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    con.execute(f"SET temp_directory = {quote(own_directory() / uuid.uuid4().hex)}")
 
 
 def _lock(con: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:

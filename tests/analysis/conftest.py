@@ -12,6 +12,7 @@ import pytest
 
 from l7meter import schema
 from l7meter.store import SourceRow, Store, connect
+from l7meter.store.usage import USAGE, definitions
 
 DATA = Path(__file__).parents[1] / "data" / "queries"
 SOURCES = pl.Schema(
@@ -29,14 +30,19 @@ SOURCES = pl.Schema(
         "problem": pl.String(),
     }
 )
+CACHE_HIT = """
+CREATE MACRO cache_hit(said) AS
+CASE WHEN said = 'HIT' THEN true WHEN said = 'MISS' THEN false END
+"""
 REQUESTS = """
 CREATE VIEW requests AS
 SELECT *, ts::DATE AS day, date_trunc('hour', ts) AS hour,
     response_status_code // 100 || 'xx' AS status_class,
-    CASE WHEN cache_status = 'HIT' THEN true WHEN cache_status = 'MISS' THEN false END AS cache_hit,
+    cache_hit(cache_status) AS cache_hit,
     coalesce(sample_weight, 1) AS weight
 FROM records WHERE exchange_kind = 'http'
 """
+SALT = "salt of the tests"
 
 Fill = Callable[[pl.DataFrame, pl.DataFrame], duckdb.DuckDBPyConnection]
 
@@ -55,7 +61,15 @@ def store_of() -> Iterator[Fill]:
     connection.execute("SET TimeZone = 'UTC'")
     columns = ", ".join(f"{column.name} {column.shown}" for column in schema.RECORD)
     connection.execute(f"CREATE TABLE records ({columns})")
+    connection.execute(CACHE_HIT)
     connection.execute(REQUESTS)
+    connection.execute("CREATE VIEW other_records AS FROM records")
+    connection.execute("CREATE VIEW rolled_records AS FROM records WHERE false")
+    for table, made in USAGE.items():
+        names = ", ".join(f"{column.name} {column.duckdb}" for column in made)
+        connection.execute(f"CREATE TABLE rolled_{table} ({names})")
+    for statement in definitions(SALT):
+        connection.execute(statement)
     ledger = ", ".join(
         f"{name} {'BIGINT' if type_ == pl.Int64() else 'VARCHAR'}"
         for name, type_ in SOURCES.items()

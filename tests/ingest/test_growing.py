@@ -68,7 +68,7 @@ def grow(path: Path, content: bytes, cuts: list[int], packed: bool) -> list[str]
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data(), packed=st.booleans())
 def test_growing_equals_all_at_once(data: st.DataObject, packed: bool) -> None:
     content = headed(300) if data.draw(st.booleans()) else "\n".join([*lines(0, 200), ""]).encode()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import duckdb
 import pytest
-from conftest import made
+from security_store import made
 
 from l7meter.store import connect
 from l7meter.store.views import spill_to_disk
@@ -62,3 +65,24 @@ def test_reading_leaves_nothing_in_the_store_or_here(
     with connect(store.path, locked=True) as con:
         con.execute("SELECT * FROM requests ORDER BY ALL").fetchall()
     assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+
+
+def test_what_a_killed_process_spilled_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = (
+        "import sys; from l7meter.store.spilling import own_directory; "
+        "(own_directory() / 'spilled').write_text('192.0.2.1'); print(own_directory(), flush=True); "
+        "sys.stdin.readline()"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    begin = lambda: subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, env=environment, text=True)  # noqa: E731 # fmt: skip
+    with begin() as killed, begin() as alive:
+        left, kept = (Path(each.stdout.readline().strip()) for each in (killed, alive))  # type: ignore[union-attr]
+        killed.kill()
+        killed.wait()
+        assert left.is_dir()
+        with begin() as third:
+            own = Path(third.stdout.readline().strip())  # type: ignore[union-attr]
+            assert (left.exists(), kept.is_dir(), own.is_dir()) == (False, True, True)
+            third.communicate("\n")
+        alive.communicate("\n")
+    assert list(tmp_path.iterdir()) == []

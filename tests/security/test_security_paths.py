@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from conftest import LOG, made
+from security_store import LOG, made
 
 from l7meter.errors import StoreError
 from l7meter.ingest import ingest

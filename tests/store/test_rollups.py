@@ -184,8 +184,8 @@ class Rollups(RuleBasedStateMachine):
 
 
 Rollups.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=10,
+    max_examples=12,
+    stateful_step_count=8,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
