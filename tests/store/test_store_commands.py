@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from store_samples import frame, source
 
-from l7meter.cli import main, storing
+from l7meter.cli import asking, main, storing
 from l7meter.store import Store, verify
 from l7meter.store.datafile import new_path
 
@@ -46,7 +46,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], stor
 @pytest.fixture(params=["n", "y"])
 def answer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """A person at a terminal who says no, and one who says yes."""
-    monkeypatch.setattr(storing, "_asks", lambda: True)
+    for module in (asking, storing):
+        monkeypatch.setattr(module, "asks", lambda: True)
     monkeypatch.setattr("typer._click.termui.visible_prompt_func", lambda _="": request.param)
     return bool(request.param == "y")
 
