@@ -214,13 +214,14 @@ def forget_old(config: Config, period: Period, worse: Worse) -> dict[str, Any]:
 def compact_files(config: Config, period: Period, worse: Worse) -> dict[str, Any]:
     """Merge small files where there are enough of them."""
     merged = 0
+    by_day = config.retention.records is not None
     with Store.open(config.store) as store:
         for table in ("records", "rejects"):
-            files = sum(map(len, mergeable(store, table, balanced=True)))
+            files = sum(map(len, mergeable(store, table, balanced=True, by_day=by_day)))
             if files >= config.compaction.files:
                 merged += files
                 if not period.dry_run:
-                    compact(store, table, balanced=True)
+                    compact(store, table, balanced=True, by_day=by_day)
     return {"files": merged}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -76,22 +77,38 @@ def mergeable(
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
     balanced: bool = False,
+    by_day: bool | None = None,
 ) -> list[list[LiveFile]]:
     """The groups of small files, neighbours in time, of which `compact` makes one file each.
 
     `balanced` leaves those out that are larger than all others of their group together: a row is then
-    written log2 n times, not n / 2 times, where n batches come one after another.
+    written log2 n times, not n / 2 times, where n batches come one after another. With `by_day` the
+    files of one UTC day (the one they begin on) stay apart from others, so that retention removes
+    files and has few to write anew; by default where retention has removed records already. Only the
+    last day is still coming in, so only that one is balanced.
     """
+    if by_day is None:
+        with catalog.reading(store.catalog) as db:
+            by_day = side.horizon(db) is not None
     small = [
         file
         for file in store.files(table)
         if file.size_bytes < max_bytes / 2 and file.rows < max_rows / 2
     ]
-    alike = ([f for f in small if f.covered is each] for each in (True, False))
-    groups = [group for files in alike for group in _groups(files, max_bytes, max_rows)]
-    if balanced:
-        groups = [_without_large(group) for group in groups]
+    alike: dict[tuple[str, bool], list[LiveFile]] = defaultdict(list)
+    for file in small:
+        alike[_day(file) if by_day else "", file.covered].append(file)
+    last = max((day for day, _ in alike), default="")
+    groups: list[list[LiveFile]] = []
+    for (day, _), files in alike.items():
+        made = _groups(files, max_bytes, max_rows)
+        groups += map(_without_large, made) if balanced and day == last else made
     return [group for group in groups if len(group) > 1]
+
+
+def _day(file: LiveFile) -> str:
+    """The UTC day that a file of records begins on; files of other tables are all alike."""
+    return (file.lower or "")[:10] if file.table == "records" else ""
 
 
 def _without_large(group: list[LiveFile]) -> list[LiveFile]:
@@ -109,6 +126,7 @@ def compact(
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
     balanced: bool = False,
+    by_day: bool | None = None,
     memory: str = "2GB",
     report: Callable[[int, int], None] | None = None,
 ) -> list[int]:
@@ -119,7 +137,9 @@ def compact(
     `StoreError` if another process replaces the same files. Each group is a commit of its own, so
     that a run that is killed keeps what it merged. `report` is told files merged, and of how many.
     """
-    groups = mergeable(store, table, max_bytes=max_bytes, max_rows=max_rows, balanced=balanced)
+    groups = mergeable(
+        store, table, max_bytes=max_bytes, max_rows=max_rows, balanced=balanced, by_day=by_day
+    )
     total, done, made = sum(map(len, groups)), 0, []
     for group in groups:
         made.append(_merge(store, table, group, memory))

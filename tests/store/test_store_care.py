@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 import store_worker
 from hypothesis import given
@@ -17,7 +19,17 @@ from hypothesis import strategies as st
 from store_samples import frame, rejects, source
 
 from l7meter.errors import StoreError, UsageError
-from l7meter.store import LiveFile, Store, compact, connect, expire, maintenance, repair, verify
+from l7meter.store import (
+    LiveFile,
+    Store,
+    compact,
+    connect,
+    expire,
+    maintenance,
+    repair,
+    retain,
+    verify,
+)
 from l7meter.store.catalog import writing
 from l7meter.store.maintenance import _groups, mergeable, oldest_needed
 
@@ -243,3 +255,49 @@ def test_orphans_of_a_writer_at_work_outlive_a_repair_during_compaction(
     assert len(compact(store)) == 1
     assert removed == []
     assert verify(store) == []
+
+
+def days_of(store: Store) -> Store:
+    """Sources of three days, two hours each; the first hour begins just before its day does."""
+    for day in (1, 2, 3):
+        for part in (0, 1):
+            name = f"day{day} part{part}"
+            moved = datetime(2026, 4, day, 12 * part, tzinfo=UTC) - frame(name)["ts"][0]
+            moved -= timedelta(seconds=3)
+            row = source(name)
+            assert row.first_ts
+            assert row.last_ts
+            row = replace(row, first_ts=row.first_ts + moved, last_ts=row.last_ts + moved)
+            store.append([row], [store.write("records", frame(name).with_columns(pl.col("ts") + moved))])  # fmt: skip
+    store.close()
+    return store
+
+
+def test_days_stay_apart_so_that_retention_has_little_to_write(tmp_path: Path) -> None:
+    store = days_of(Store.create(tmp_path / "store"))
+    groups = mergeable(store, by_day=True)
+    # each day's first file begins on the day before
+    assert [[f.lower[8:10] for f in group if f.lower] for group in groups] == [["01", "01"], ["02", "02"]]  # fmt: skip
+    compact(store, by_day=True)
+    before = {f.name for f in store.files("records")}
+    assert retain(store, records=date(2026, 4, 2)).records == 40 + 3
+    after = {f.name: f.rows for f in store.files("records")}
+    assert sum(rows for name, rows in after.items() if name not in before) == 20 - 3
+    assert verify(store) == []
+
+
+def test_once_retention_was_at_work_days_stay_apart(tmp_path: Path) -> None:
+    store = days_of(Store.create(tmp_path / "store"))
+    assert [len(group) for group in mergeable(store)] == [6]
+    retain(store, records=date(2026, 4, 1))
+    assert [len(group) for group in mergeable(store)] == [3, 2]
+
+
+def test_only_the_last_day_is_balanced(tmp_path: Path) -> None:
+    store = days_of(Store.create(tmp_path / "store"))
+    large = frame("large", 500).with_columns(
+        pl.lit(datetime(2026, 4, 2, 1, tzinfo=UTC)).alias("ts")
+    )
+    store.append([source("large", 500)], [store.write("records", large)])
+    assert [len(group) for group in mergeable(store, balanced=True)] == [6]
+    assert [len(group) for group in mergeable(store, balanced=True, by_day=True)] == [2, 3]
