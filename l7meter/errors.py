@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+# Exit codes beside 0 and 1, a bug (docs/run.md)
+USAGE, UNREADABLE, REJECTED, BUSY = 2, 3, 4, 5
+
 
 class L7MeterError(Exception):
     """Base of every error that is the input's or the user's; printed without a traceback."""
 
-    exit_code = 3
+    exit_code = UNREADABLE
 
 
 class UsageError(L7MeterError):
     """The request itself is off: an unknown name, options that contradict each other."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class SourceError(L7MeterError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from l7meter.cli.options import examples
-from l7meter.errors import UsageError
+from l7meter.errors import UNREADABLE, UsageError
 
 if TYPE_CHECKING:
     from l7meter.job.looking import Found, Look
@@ -20,7 +20,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 DEFAULT_CONFIG = Path("l7meter.toml")
-UNREADABLE = 3
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="L7METER_CONFIG", metavar="FILE", help="Configuration of the batch job ('l7meter init' writes one).", show_default=True)
@@ -92,7 +91,7 @@ def _answer(config: Path, found: Look) -> None:
 
 
 def _files(source: Found) -> str:
-    from l7meter.reports.units import bytes_text
+    from l7meter.units import bytes_text
 
     if not source.files:
         return "no file"

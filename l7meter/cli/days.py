@@ -29,7 +29,7 @@ def list_(store: StoreOption = DEFAULT_STORE, output: OutputOption = Output.tabl
     from l7meter.store import Store
     from l7meter.store.days import day_states
 
-    rows = day_states(Store.open(store))
+    rows = [each[:6] for each in day_states(Store.open(store))]
     names: dict[str, Any] = {"day": pl.Date, "state": pl.String, "settled": pl.Boolean, "closed_at": pl.Datetime("us", "UTC"), "restatements": pl.Int64, "restated_at": pl.Datetime("us", "UTC")}  # fmt: skip
     print_rows(pl.DataFrame(rows, schema=names, orient="row"), output)
 

@@ -41,7 +41,7 @@ from l7meter.cli.privacy import (
     UserNamesOption,
     policy_from,
 )
-from l7meter.errors import UsageError
+from l7meter.errors import REJECTED, UNREADABLE, UsageError
 
 if TYPE_CHECKING:
     from l7meter.ingest import Ingested
@@ -55,7 +55,6 @@ EXAMPLES = examples(
     "l7meter ingest --tls-keys keys.log session.pcapng",
     "zcat old.gz | l7meter ingest - --output json",
 )
-REJECTED, UNREADABLE = 4, 3
 
 
 def ingest(

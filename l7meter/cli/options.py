@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from l7meter.errors import UsageError
+
+if TYPE_CHECKING:
+    from l7meter.ingest import Said
 
 
 class Output(StrEnum):
@@ -80,7 +83,7 @@ def parse_day(text: str | None, option: str) -> date | None:
         raise UsageError(f"{option} {text}: no day; write it as in 2026-01-31") from error
 
 
-def said(  # type: ignore[no-untyped-def]
+def said(
     format_: str | None,
     log_format: str | None,
     map_: list[str] | None,
@@ -88,7 +91,7 @@ def said(  # type: ignore[no-untyped-def]
     zone: str,
     engine: str | None = None,
     keys: Path | None = None,
-):
+) -> Said:
     """What the operator says of the sources.
 
     Raises `UsageError` where it contradicts itself or names nothing.

@@ -68,7 +68,7 @@ def _print(findings: pl.DataFrame) -> None:
     from rich.text import Text
 
     from l7meter.reports.cells import visible
-    from l7meter.reports.units import bytes_text
+    from l7meter.units import bytes_text
 
     out = console()
     for row in findings.iter_rows(named=True):

@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 import tempfile
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,10 @@ from l7meter.cli.options import (
 )
 from l7meter.cli.printing import print_rows
 from l7meter.errors import UsageError
+
+if TYPE_CHECKING:
+    from l7meter.analysis import Query
+    from l7meter.store import Connection
 
 QUERY_EXAMPLES = examples(
     "l7meter query",
@@ -63,7 +68,23 @@ def query(
     wanted.bind(given)
     with connect(store, snapshot=snapshot, locked=True) as connection:
         frame = run(connection, wanted, given)
+        if snapshot is None:  # an earlier state may have what is gone now
+            _warn(store, connection, wanted, given)
     print_rows(publishable(frame, min_clients, digits), output, wanted.title)
+
+
+def _warn(store: Path, connection: Connection, asked: Query, given: dict[str, str]) -> None:
+    """Say so where records were asked for that retention has taken out."""
+    from l7meter.store import Store
+    from l7meter.store.asking import asks_records
+    from l7meter.store.retention import records_from
+
+    first = records_from(Store.open(store))
+    since = asked.bind(given).get("since")
+    day = since.date() if isinstance(since, datetime) else since
+    early = first and not (isinstance(day, date) and day >= first)
+    if early and asks_records(connection, asked.sql):
+        print(f"l7meter: '{asked.name}' is asked of records, which are there from {first} on: retention took out what came before; rollups have its sums", file=sys.stderr)  # fmt: skip
 
 
 def _pair(text: str) -> tuple[str, str]:

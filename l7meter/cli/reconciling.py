@@ -89,7 +89,7 @@ def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
 
 def _print(done: Reconciliation) -> None:
     """The days as a table, their sums in words, the factors, and what is to be known."""
-    from l7meter.reports.units import bytes_text
+    from l7meter.units import bytes_text
 
     shown = [name for name in SHOWN if name != "region" or done.days["region"].is_not_null().any()]
     print_table(

@@ -25,9 +25,11 @@ from l7meter.cli.options import (
     said,
 )
 from l7meter.cli.printing import print_cards, print_rows
-from l7meter.errors import UsageError
+from l7meter.errors import UNREADABLE, UsageError
 
 if TYPE_CHECKING:
+    from l7meter.attribution import Attribution
+    from l7meter.ingest import Said
     from l7meter.store import SourceRow, Store
 
 app = typer.Typer(
@@ -35,7 +37,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Sources as 'l7meter source list' names them: an id (its first digits will do), or the name of the file.")]  # fmt: skip
-UNREADABLE = 3
 
 
 @app.command(
@@ -115,6 +116,7 @@ def forget(
     Of a file that grew, all parts go. Its days are summed up anew, and closed ones become restated;
     'l7meter store expire' ends the time travel to what was.
     """
+    from l7meter.attribution import Attribution
     from l7meter.store import Store
     from l7meter.store import forget as run
 
@@ -128,7 +130,9 @@ def forget(
             print(f"would take out {what} (dry run)")
             return
         if again:
-            _again(opened, rows, format_, log_format, map_, trusted_hops, timezone, registry, organizations, refdata)  # fmt: skip
+            told = said(format_, log_format, map_, trusted_hops, timezone)
+            attribution = Attribution(registry, organizations=organizations, refdata=refdata)
+            _again(opened, rows, told, attribution)
             return
         confirm(f"Take out {what}?", yes, "source forget")
         taken = run(opened, wanted)
@@ -140,8 +144,7 @@ def _warn(frozen: int) -> None:
         print(f"l7meter: {frozen:,} of these records are of days whose other records retention has deleted: the sums of those days keep them", file=sys.stderr)  # fmt: skip
 
 
-def _again(opened: Store, rows: list[SourceRow], format_, log_format, map_, hops, zone, registry, organizations, refdata) -> None:  # type: ignore[no-untyped-def] # fmt: skip
-    from l7meter.attribution import Attribution
+def _again(opened: Store, rows: list[SourceRow], told: Said, attribution: Attribution) -> None:
     from l7meter.ingest import ingest
 
     kept = {row.privacy for row in rows} - {None}
@@ -150,8 +153,8 @@ def _again(opened: Store, rows: list[SourceRow], format_, log_format, map_, hops
     done = ingest(
         dict.fromkeys(row.name for row in rows),
         opened,
-        said(format_, log_format, map_, hops, zone),
-        attribution=Attribution(registry, organizations=organizations, refdata=refdata),
+        told,
+        attribution=attribution,
         anew=[row.source_id for row in rows],
     )
     for source in done.sources:

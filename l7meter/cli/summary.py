@@ -39,7 +39,7 @@ def summary(done: Ingested) -> Iterator[str]:
 
 def sent(octets: Mapping[str, int], unmeasured: int = 0) -> str:
     """A line for a person: octets by what they measure, and records that say none."""
-    from l7meter.reports.units import bytes_text
+    from l7meter.units import bytes_text
 
     measured = ", ".join(f"{bytes_text(total)} of {basis}" for basis, total in octets.items())
     if unmeasured:
@@ -48,7 +48,7 @@ def sent(octets: Mapping[str, int], unmeasured: int = 0) -> str:
 
 
 def _lines(done: Ingested) -> str:
-    from l7meter.reports.units import bytes_text
+    from l7meter.units import bytes_text
 
     def total(count: str) -> int:
         return sum(getattr(source, count) for source in done.logs)
@@ -63,7 +63,7 @@ def _lines(done: Ingested) -> str:
 
 def captured(sums: Sums) -> Iterator[str]:
     """Lines for a person: a capture's packets, its connections, and where the octets went."""
-    from l7meter.reports.units import bytes_text, percent_text
+    from l7meter.units import bytes_text, percent_text
 
     reasons = ", ".join(f"{reason} ({count:,})" for reason, count in sums.skipped.most_common(4))
     yield (

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from l7meter.ingest.coding import Coder, concat
 from l7meter.privacy import WORDS, Policy
 from l7meter.schema import CONCLUDED, POLARS, SAID
 from l7meter.store import DataFile, LiveFile, Store, rollups
+from l7meter.store.days import midnight
 
 SLICE = 100_000  # records at once: some 100 MB
 FILE = 400_000  # records of a data file, at least; their text is kept as codes until then
@@ -151,14 +152,10 @@ def _stale(
 def _within(since: date | None, until: date | None) -> pl.Expr:
     within = pl.lit(True)
     if since:
-        within &= (pl.col("ts") >= _midnight(since)).fill_null(False)
+        within &= (pl.col("ts") >= midnight(since)).fill_null(False)
     if until:
-        within &= (pl.col("ts") < _midnight(until)).fill_null(False)
+        within &= (pl.col("ts") < midnight(until)).fill_null(False)
     return within
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _anew(

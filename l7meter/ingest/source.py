@@ -58,8 +58,8 @@ class Said:
         """
         if self.engine not in (None, *capture.ENGINES):
             raise UsageError(f"--engine {self.engine}: there are {', '.join(capture.ENGINES)}")
-        if self.tls_keys and not self.tls_keys.is_file():
-            raise UsageError(f"--tls-keys {self.tls_keys}: no such file; name a key log")
+        if self.tls_keys:
+            _check_keys(self.tls_keys)
         if self.format:
             return [capture.CAPTURES.get(self.format) or by_name(self.format)]
         if self.log_format:
@@ -67,6 +67,17 @@ class Said:
         if len(self.map) == 1 and "=" not in self.map[0]:
             return [from_mapping(Path(self.map[0]))]
         return [from_pairs(list(self.map))] if self.map else None
+
+
+def _check_keys(path: Path) -> None:
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise UsageError(
+            f"--tls-keys {path}: {error.strerror}; ask its owner, or name another"
+        ) from error
+    if not there:
+        raise UsageError(f"--tls-keys {path}: no such file; name a key log")
 
 
 class Reading:

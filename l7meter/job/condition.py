@@ -82,8 +82,7 @@ class Condition:
 def condition(config: Config | None, path: Path, now: datetime | None = None) -> Condition:
     """Look at a store, and at what its configuration expects. Raises `StoreError` where it cannot be read."""
     made = Condition((now or datetime.now(UTC)).astimezone(UTC), path, config)
-    there = (path / "catalog.sqlite").is_file() and (path / "catalog.sqlite").stat().st_size > 0
-    if there:
+    if Store.exists(path):
         _look(made, Store.open(path))
     if config:
         made.deliveries = deliveries(config, made.store, made.now, made.read_at)
@@ -100,7 +99,9 @@ def _look(made: Condition, store: Store) -> None:
     made.store = overview(store, made.now)
     made.standing = standing(made.path)
     made.days = store.days()
-    made.small_files = sum(len(group) for table in ("records", "rejects") for group in mergeable(store, table))  # fmt: skip
+    by_day = made.config.retention.records is not None if made.config else None
+    groups = [group for table in ("records", "rejects") for group in mergeable(store, table, balanced=True, by_day=by_day)]  # fmt: skip
+    made.small_files = sum(map(len, groups))  # as `steps.compact_files` counts them
     made.left_over = sum(map(_old, orphans(store)))
     if made.config:
         for report, dues in all_due(made.config, made.standing, made.now, None, None):

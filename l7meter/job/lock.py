@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from l7meter.errors import L7MeterError, UsageError
+from l7meter.errors import BUSY, L7MeterError, UsageError
 
 try:
     import fcntl
@@ -24,7 +24,7 @@ NAME = "run.lock"
 class Busy(L7MeterError):
     """Another run is at work."""
 
-    exit_code = 5
+    exit_code = BUSY
 
 
 @contextmanager

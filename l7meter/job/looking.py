@@ -69,12 +69,12 @@ def _source(source: SourceConfig, now: datetime) -> tuple[Found, list[str]]:
     found = Found(source.name)
     names, missing = discover(source.paths)
     for name, problem in missing:
-        folder = anchor(name)
+        folder = Path(name) if is_dir(Path(name)) else anchor(name)
         if why := hindrance(folder):
-            found.problems.append(f"{name}: {folder}: {why}")
+            place = name if name == str(folder) else f"{name}: {folder}"
+            found.problems.append(f"{place}: {why}")
         else:
             found.notes.append(f"{name}: {problem}")
-    found.problems += [f"{name}: cannot be read: {why}" for path in source.paths for name, why in _closed(Path(path))]  # fmt: skip
     newest: list[tuple[float, str]] = []
     for name in names:
         try:
@@ -122,14 +122,6 @@ def anchor(pattern: str) -> Path:
 
 
 _ESCAPED = re.compile(r"\[([*?[])\]")  # as `glob.escape` writes
-
-
-def _closed(path: Path) -> Iterator[tuple[str, str]]:
-    """The directories of a tree that may not be entered; `discover` passes them over."""
-    failed: list[OSError] = []
-    for _ in os.walk(path, onerror=failed.append) if is_dir(path) else ():
-        pass
-    yield from ((str(error.filename), error.strerror or str(error)) for error in failed)
 
 
 def _missing(config: Config) -> Iterator[str]:

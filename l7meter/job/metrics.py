@@ -7,7 +7,6 @@ configuration, the shelf of reference data and the schema have, and none that a 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +18,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from l7meter import __version__
+from l7meter.job import outbox
 from l7meter.job.condition import Condition, condition
 from l7meter.job.config import Config
 from l7meter.store.overview import read_by_runs
 
-MODE = 0o644  # node_exporter runs as another user
 READ = ("lines", "records", "rejects")
 Values = Iterable[tuple[tuple[str, ...], float]]
 
@@ -45,17 +44,8 @@ def write_metrics(config: Config, path: Path, result: Ended, said: Mapping[str, 
 
     `said` is the result's JSON. The directory has to be there. Raises `OSError` if it cannot be written to.
     """
-    text = metrics(condition(config, config.store, result.ended_at), result, said)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(part, flags, MODE), "wb") as stream:
-            os.fchmod(stream.fileno(), MODE)  # whatever the umask
-            stream.write(text)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    found = condition(config, config.store, result.ended_at)
+    outbox.write(path, metrics(found, result, said))
 
 
 def metrics(found: Condition, result: Ended, said: Mapping[str, Any]) -> bytes:

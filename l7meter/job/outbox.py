@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from l7meter.errors import UsageError
 
-MODE = 0o644
+MODE = 0o644  # who takes them up, as node_exporter does, is another user
 SIDECAR = ".meta.json"
 
 
@@ -56,8 +56,8 @@ def put(path: Path, content: bytes, about: Mapping[str, Any], *, ours: bool) -> 
     made = {**about, "octets": len(content), "sha256": digest, "supersedes": None}
     if superseded and before is not None:
         made["supersedes"] = {"file": superseded.name, "sha256": sha256(before).hexdigest()}
-    _write(path.with_name(path.name + SIDECAR), _json(made))
-    _write(path, content)
+    write(path.with_name(path.name + SIDECAR), _json(made))
+    write(path, content)
     return Put(changed=True, superseded=superseded)
 
 
@@ -71,8 +71,8 @@ def _keep(path: Path, content: bytes, said: Mapping[str, Any]) -> Path:
     names = (name if not n else f"{name}-{n}" for n in count())
     kept = next(each for n in names if not (each := path.with_name(n)).exists())
     if said:
-        _write(kept.with_name(kept.name + SIDECAR), _json(said))
-    _write(kept, content)
+        write(kept.with_name(kept.name + SIDECAR), _json(said))
+    write(kept, content)
     return kept
 
 
@@ -89,8 +89,12 @@ def _json(said: Mapping[str, Any]) -> bytes:
     return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Durable before it is named; a run that is killed leaves one hidden file, which the next one takes."""
+def write(path: Path, content: bytes) -> None:
+    """Write a file at once, for all to read, durable before it is named.
+
+    A run that is killed leaves one hidden file, which the next one takes. The directory has to be there.
+    Raises `OSError` if it cannot be written to.
+    """
     part = path.with_name(f".{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:

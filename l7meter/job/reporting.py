@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,17 +15,16 @@ from l7meter import __version__
 from l7meter.analysis import load, run
 from l7meter.analysis.catalogue import Query
 from l7meter.analysis.publishing import publishable
-from l7meter.errors import L7MeterError
+from l7meter.errors import UNREADABLE, L7MeterError
 from l7meter.job import outbox
 from l7meter.job.config import Config, ReportConfig
 from l7meter.job.periods import Due, all_due
 from l7meter.reports import files
-from l7meter.store import Connection, select
+from l7meter.store import Connection
+from l7meter.store.asking import asks_records
 from l7meter.store.publications import Publication, Standing, record, standing
 
 LOG = logging.getLogger(__name__)
-RECORDS = {"records", "requests", "rejects"}  # views that retention empties
-_TABLE = re.compile(r'"table_name":"(\w+)"')  # quotes inside a text are escaped
 
 State = Literal["written", "restated", "unchanged", "outdated", "failed", "due"]
 
@@ -107,10 +105,13 @@ class _Desk:
         try:
             name = report.query
             query = load(str(self.config.path.parent / name) if name.endswith(".sql") else name)
-            asks_records = self._asks_records(query)
+            horizon = self.stands.horizon
+            if horizon and not asks_records(self.connection, query.sql):
+                horizon = None
+            late = [each for each in dues if horizon and each.period.first and each.period.first < horizon]  # fmt: skip
+            _tell(report, dues, late, horizon)
             for due in dues:
-                horizon, first = self.stands.horizon, due.period.first
-                if horizon and first and first < horizon and asks_records:
+                if due in late:
                     done += self._outdated(report, due)
                 else:
                     done.append(self._file(report, query, due))
@@ -169,9 +170,9 @@ class _Desk:
         if isinstance(error, L7MeterError):
             code, said = error.exit_code, str(error)
         elif isinstance(error, OSError):
-            code, said = (
-                3,
-                f"{error.filename or due.path}: {error.strerror or error}; the next run tries again",
+            code = UNREADABLE
+            said = (
+                f"{error.filename or due.path}: {error.strerror or error}; the next run tries again"
             )
         else:
             LOG.error("report '%s' failed", report.name, exc_info=error)
@@ -195,13 +196,14 @@ class _Desk:
         at = Publication(report.name, str(due.path), first, last, self.stands.snapshot)
         record(self.store, at, self.now)
 
-    def _asks_records(self, query: Query) -> bool:
-        """Whether a question reads records themselves, of which some may be gone; sums stay."""
-        if not self.stands.horizon:
-            return False
-        tree = select(self.connection, "SELECT json_serialize_sql($sql)", {"sql": query.sql}).item()
-        names = {name.lower() for name in _TABLE.findall(tree)}
-        return '"error":true' in tree or not RECORDS.isdisjoint(names)  # else not one SELECT
+
+def _tell(report: ReportConfig, dues: list[Due], late: list[Due], horizon: date | None) -> None:
+    """Say which records a report is not of, as retention has taken them out."""
+    never = [each.period.name for each in late if not each.again]
+    if never:
+        LOG.warning("report '%s': not written of %s to %s, %d in all: the records of days before %s are gone", report.name, never[0], never[-1], len(never), horizon)  # fmt: skip
+    if horizon and not all(each.period.first for each in dues):
+        LOG.info("report '%s' is of the records that are there, from %s on", report.name, horizon)
 
 
 def _said(parameters: Mapping[str, Any]) -> dict[str, Any]:

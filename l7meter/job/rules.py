@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from l7meter.analysis import load
+from l7meter.analysis import catalogue, load
+from l7meter.analysis.publishing import countable
 from l7meter.attribution import artifacts
 from l7meter.attribution.reference.importers import load as importers
 from l7meter.errors import UsageError
@@ -111,6 +112,21 @@ def _retention(config: Config) -> Iterator[Fault]:
             yield ("report", number, "every"), f"records go before the month is closed; keep them for {(open_ + _MONTH).days + 1}d in [retention] records"  # fmt: skip
 
 
+def _rollups(config: Config) -> Iterator[Fault]:
+    """Days are closed when they are summed up."""
+    for number, report in enumerate(config.reports):
+        if report.every != "run" and not config.rollups.enabled:
+            yield ("report", number, "every"), f'no {report.every} is ever closed with [rollups] enabled = false, so the report would never be written; write every = "run", or enable rollups'  # fmt: skip
+
+
+def _floor(config: Config) -> Iterator[Fault]:
+    """Queries of the operator's own are known when they are asked."""
+    shipped = [each.name for each in catalogue()] if config.publish.min_clients else []
+    for number, report in enumerate(config.reports):
+        if report.query in shipped and report.query not in (known := countable()):
+            yield ("report", number, "query"), f"query {report.query} does not say how many clients a row stands for, which [publish] min_clients needs; ask one of {', '.join(known)}, or set no floor"  # fmt: skip
+
+
 def _queries(config: Config) -> Iterator[Fault]:
     for number, report in enumerate(config.reports):
         if not report.query:
@@ -181,6 +197,8 @@ RULES: Sequence[Callable[[Config], Iterator[Fault]]] = (
     _paths,
     _updates,
     _retention,
+    _rollups,
+    _floor,
     _queries,
     _files,
     _textfile,

@@ -138,7 +138,7 @@ def _steps(
         ("compaction", steps.compact_files, config.compaction.enabled and whole),
         ("snapshots", steps.expire_snapshots, whole and "clock" not in result.parts),
     ):
-        if wanted and (config.store / "catalog.sqlite").is_file():
+        if wanted and Store.exists(config.store):
             with _step(result, name):
                 result.parts[name] = step(config, period, result.worse)
 

@@ -11,7 +11,7 @@ import polars as pl
 from l7meter.job.condition import Condition
 from l7meter.job.status_runs import runs, sources
 from l7meter.job.verdict import Line, Verdict, graded, plural, span
-from l7meter.reports.units import bytes_text
+from l7meter.units import bytes_text
 
 ONE_DAY = timedelta(days=1)
 SMALL_FILES = 64  # as [compaction] files

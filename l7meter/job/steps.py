@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from l7meter.attribution import Attribution
-from l7meter.errors import L7MeterError
+from l7meter.errors import REJECTED, UNREADABLE, L7MeterError
 from l7meter.ingest import Ingested, ingest
 from l7meter.ingest.outcome import Source
 from l7meter.job.config import Config, SourceConfig
 from l7meter.job.reporting import write_reports
 from l7meter.privacy import Privacy
 from l7meter.sources import discover
+from l7meter.sources.discover import UNMATCHED
 from l7meter.store import Store, close, compact, connect, expire, repair, retain
 from l7meter.store.maintenance import mergeable
 from l7meter.store.rollups import drop_before
 
 LOG = logging.getLogger("l7meter.job")
-REJECTED, UNREADABLE = 4, 3
 Worse = Callable[[int, str], None]
 
 
@@ -110,7 +110,7 @@ def _read(
     names, missing = discover(source.paths)
     ready, waiting = _ready(names, period, source.settle)
     for name, problem in missing:
-        if not any(mark in name for mark in "*?["):  # a glob may match nothing yet
+        if problem != UNMATCHED:  # a glob may match nothing yet
             worse(UNREADABLE, f"source {source.name}: {name}: {problem}")
     if period.dry_run:
         done = _would(config, ready)
@@ -159,7 +159,7 @@ def _would(config: Config, names: Iterable[str]) -> Ingested:
     """What a run would find: files that were seen are known, the others would be read."""
     from l7meter.ingest.seen import Seen
 
-    there = (config.store / "catalog.sqlite").is_file()
+    there = Store.exists(config.store)
     seen = Seen(Store.open(config.store)) if there else None
     done = Ingested()
     for name in names:
@@ -231,8 +231,6 @@ def expire_snapshots(config: Config, period: Period, worse: Worse) -> dict[str, 
     with Store.open(config.store) as store:
         if config.retention.snapshots is not None:
             removed = expire(store, before=period.now - config.retention.snapshots, dry_run=period.dry_run)  # fmt: skip
-    with Store.open(
-        config.store
-    ) as store:  # has not written: repair waits for no writer but others
+    with Store.open(config.store) as store:  # another: repair waits for who has written
         left = repair(store, period.dry_run)
     return {"files": len(removed), "left_over_files": len(left)}

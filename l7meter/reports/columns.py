@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from l7meter.reports.units import bytes_text, count_text, number_text, percent_text
+from l7meter.units import bytes_text, count_text, number_text, percent_text
 
 Kind = Literal["bytes", "ratio", "change", "count", "identifier", "number", "text"]
 

@@ -7,6 +7,7 @@ the catalog, encryption, other formats and files mapped by name are features we 
 from __future__ import annotations
 
 import sqlite3
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,22 @@ class LiveFile(NamedTuple):
     upper: str | None
     rows_until: int | None
     covered: bool = False
+
+
+def day_of(file: LiveFile) -> date | None:
+    """The UTC day that a file of records begins on, or that a rollup file is of; None without time."""
+    try:
+        return date.fromisoformat(file.lower[:10]) if file.lower else None
+    except ValueError as error:
+        place = f"data/{file.table}/{file.name}"
+        raise StoreError(
+            f"{place}: begins at {file.lower}, says the catalog; restore it"
+        ) from error
+
+
+def in_calendar(bound: str) -> bool:
+    """Whether a bound is of the years 1 to 9999, which are all that Python's dates have."""
+    return bound[:4].isdigit() and bound[4:5] == "-"
 
 
 def _refuse(path: Path, what: str, step: str) -> StoreError:
@@ -136,4 +153,20 @@ def live_files(
     )
     covered = side.covered(db, snapshot) if table == "records" else ()
     found = (LiveFile(file_id, table, *rest) for file_id, *rest in rows)
-    return [file._replace(covered=file.file_id in covered) for file in found]
+    return [_checked(file, path)._replace(covered=file.file_id in covered) for file in found]
+
+
+def _checked(file: LiveFile, path: Path) -> LiveFile:
+    """The file; `StoreError` for what no writer says of one: octets of the catalog at `path` changed."""
+    counts = (file.file_id, file.rows, file.size_bytes)
+    if not (isinstance(file.name, str) and all(isinstance(each, int) for each in counts)):
+        what = f"a data file whose path, record_count or size is {file[:5]}"
+        raise _refuse(path, what, "restore the catalog")
+    try:
+        for bound in (file.lower, file.upper) if file.table != "rejects" else ():
+            if bound and in_calendar(bound):
+                date.fromisoformat(bound[:10])
+    except (ValueError, TypeError) as error:
+        what = f"{file.name} has rows from {file.lower} to {file.upper}"
+        raise _refuse(path, what, "restore the catalog") from error
+    return file

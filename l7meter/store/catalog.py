@@ -18,6 +18,8 @@ from pathlib import Path
 from sqlite3 import Connection, DatabaseError, IntegrityError, connect
 from typing import NamedTuple
 
+import polars as pl
+
 from l7meter import __version__
 from l7meter.errors import StoreError
 from l7meter.schema import RECORD, Column
@@ -119,6 +121,9 @@ CREATE INDEX l7meter_file_stats ON ducklake_file_column_stats(data_file_id, colu
 """
 
 
+_ODD = (ValueError, TypeError, OverflowError)  # of what octets that changed may say
+
+
 class Snapshot(NamedTuple):
     """One state of the store and the identifiers that come next."""
 
@@ -133,13 +138,18 @@ def reading(path: Path) -> Iterator[Connection]:
     """A connection that sees one state of the catalog and writes nothing.
 
     It may write where the disk lets it, because the journal of a killed commit has to be rolled
-    back before anything can be read; SQLite itself falls back to reading.
+    back before anything can be read; SQLite itself falls back to reading. What is read is to be
+    understood within the block: values of another type or form than we write are a `StoreError`.
     """
     step = "check the disk, or restore the catalog"
     with _connection(path, "mode=rw", step) as db:
         db.execute("PRAGMA query_only = true")
         db.execute("BEGIN")
-        yield db
+        try:
+            yield db
+        except (*_ODD, pl.exceptions.PolarsError) as error:
+            what = str(error).partition("\n")[0]
+            raise StoreError(f"{path}: a value in it cannot be ({what}); {step}") from error
 
 
 @contextmanager
@@ -163,7 +173,7 @@ def _connection(path: Path, mode: str, step: str) -> Iterator[Connection]:
         yield db
     except IntegrityError:
         raise
-    except DatabaseError as error:
+    except (DatabaseError, UnicodeDecodeError) as error:  # damaged SQL is no UTF-8 in messages
         raise StoreError(f"{path}: {error}; {step}") from error
     finally:
         if db is not None:
@@ -181,7 +191,7 @@ def initialise(db: Connection, data: Path) -> None:
         db.execute(f"CREATE TABLE ducklake_{name}({definition})")
     for statement in (ledger.TABLES + _HASHES).split(";")[:-1]:
         db.execute(statement)
-    side.ensure(db)
+    side.salt(db)
     metadata = {
         "version": VERSION,
         "created_by": AUTHOR,
@@ -213,6 +223,8 @@ def head(db: Connection) -> Snapshot:
         "SELECT snapshot_id, schema_version, next_catalog_id, next_file_id FROM ducklake_snapshot "
         "ORDER BY snapshot_id DESC LIMIT 1"
     ).fetchone()
+    if row is None:
+        raise ValueError("no snapshot")
     return Snapshot(*row)
 
 

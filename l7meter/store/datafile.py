@@ -92,14 +92,14 @@ def _days(table: str, frame: pl.DataFrame) -> dict[date, tuple[int, int]]:
     return {day: (rows, octets) for day, rows, octets in sums.iter_rows()}
 
 
-def by_day(files: Iterable[DataFile]) -> dict[date, tuple[int, int]]:
-    """Records and octets of all files by day."""
-    days: dict[date, tuple[int, int]] = {}
-    for file in files:
-        for day, (records, octets) in file.days.items():
-            before = days.get(day, (0, 0))
-            days[day] = (before[0] + records, before[1] + octets)
-    return days
+def by_day(each: Iterable[Mapping[date, tuple[int, int]]]) -> dict[date, tuple[int, int]]:
+    """Records and octets by day, of several files or changes put together."""
+    sums: dict[date, tuple[int, int]] = {}
+    for days in each:
+        for day, (records, octets) in days.items():
+            before = sums.get(day, (0, 0))
+            sums[day] = (before[0] + records, before[1] + octets)
+    return sums
 
 
 def new_path(directory: Path) -> Path:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 from l7meter.store import catalog, side
+from l7meter.store.accept import in_calendar
+from l7meter.store.side import DayState
 from l7meter.store.store import Store
-
-
-class Day(NamedTuple):
-    """A day of which there are records or sums; `settled`: nothing of its sums is outstanding."""
-
-    day: date
-    state: str  # open, closed, restated
-    settled: bool
-    closed_at: datetime | None = None
-    restatements: int = 0
-    restated_at: datetime | None = None
 
 
 class Restatement(NamedTuple):
@@ -31,17 +22,20 @@ class Restatement(NamedTuple):
     server_bytes: int
 
 
-def day_states(store: Store) -> list[Day]:
+def midnight(day: date) -> datetime:
+    """The instant at which a UTC day begins."""
+    return datetime.combine(day, time(), UTC)
+
+
+def day_states(store: Store) -> list[DayState]:
     """All days, in order; those that only records have which no rollup covers yet are open, too."""
-    found = {day: Day(day, "open", settled=False) for day in store.summed_days()}
-    covered = store.covered()
+    found = {day: DayState(day) for day in store.summed_days()}
     for file in store.files("records"):
-        for text in () if file.file_id in covered else (file.lower, file.upper):
-            if text and text[:4].isdigit():
+        for text in () if file.covered else (file.lower, file.upper):
+            if text and in_calendar(text):
                 day = date.fromisoformat(text[:10])
-                found.setdefault(day, Day(day, "open", settled=False))
-    for each in store.days():
-        found[each.day] = Day(each.day, each.state, each.settled, each.closed_at, each.restatements, each.restated_at)  # fmt: skip
+                found.setdefault(day, DayState(day))
+    found |= {each.day: each for each in store.days()}
     return [found[day] for day in sorted(found)]
 
 

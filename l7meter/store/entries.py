@@ -55,13 +55,9 @@ def with_parts(store: Store, source_ids: Collection[str]) -> list[SourceRow]:
 def with_rejects(store: Store, before: date) -> list[str]:
     """The sources that end before a UTC day, of which there are rejects still."""
     with catalog.reading(store.catalog) as db:
-        gone = "0"
-        if side.there(db, "l7meter_removed"):
-            gone = "coalesce((SELECT sum(rejects) FROM l7meter_removed AS r "
-            gone += "WHERE r.source_id = s.source_id AND r.snapshot_id >= s.snapshot_id), 0)"
         rows = db.execute(
             "SELECT source_id FROM l7meter_source AS s WHERE end_snapshot IS NULL "
-            f"AND substr(coalesce(last_ts, ingested_at), 1, 10) < ? AND rejects > {gone}",
+            f"AND substr(coalesce(last_ts, ingested_at), 1, 10) < ? AND {side.rejects_left(db)} > 0",
             (str(before),),
         )
         return [source_id for (source_id,) in rows]

@@ -149,6 +149,12 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
 
 
+def instants(*names: str) -> pl.Expr:
+    """Columns of such text as instants, UTC."""
+    form = "%Y-%m-%d %H:%M:%S%.f%#z"
+    return pl.col(names).str.to_datetime(form, time_unit="us", time_zone="UTC")
+
+
 def _pack(value: object) -> object:
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True)
@@ -268,9 +274,7 @@ def frame(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:
     ).fetchall()
     schema = {name: _POLARS[_SQL[_TYPES[name]]] for name in NAMES}
     moments = [name for name in NAMES if _TYPES[name] is datetime]
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-        pl.col(moments).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")
-    )
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(instants(*moments))
 
 
 def explain(db: sqlite3.Connection, manifests: Iterable[str]) -> None:
@@ -289,8 +293,4 @@ def attributions(db: sqlite3.Connection) -> pl.DataFrame:
     there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'l7meter_attribution'").fetchone()
     rows = db.execute("SELECT * FROM l7meter_attribution").fetchall() if there else []
     schema = dict.fromkeys(("attribution_id", "manifest", "first_used"), pl.String)
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-        pl.col("first_used").str.to_datetime(
-            "%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC"
-        )
-    )
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(instants("first_used"))

@@ -192,7 +192,7 @@ def _merge(store: Store, table: str, files: Sequence[LiveFile], memory: str) -> 
     try:
         return store.replace(files, [merged], message=f"compact {len(files)} files", covered=covered)  # fmt: skip
     except Conflict:
-        (store.data / table / merged.name).unlink()
+        store.path_of(merged).unlink()
         raise
 
 
@@ -213,6 +213,8 @@ def expire(
     """
     if (keep is None) == (before is None):
         raise UsageError("expire: give a snapshot to keep, or an instant, and not both")
+    if before is not None:
+        _check_zone(before)
     begin = catalog.reading if dry_run else catalog.writing
     with begin(store.catalog) as db:
         oldest = _oldest_needed(db, before) if keep is None and before else keep
@@ -262,13 +264,17 @@ def oldest_needed(store: Store, before: datetime) -> int:
 
     A clock that went back makes it older, never younger.
     """
+    _check_zone(before)
     with catalog.reading(store.catalog) as db:
         return _oldest_needed(db, before)
 
 
-def _oldest_needed(db: Connection, before: datetime) -> int:
-    if before.tzinfo is None:
+def _check_zone(moment: datetime) -> None:
+    if moment.tzinfo is None:
         raise ValueError("an instant needs a zone")
+
+
+def _oldest_needed(db: Connection, before: datetime) -> int:
     (oldest, _), *later = db.execute(
         "SELECT snapshot_id, snapshot_time FROM ducklake_snapshot ORDER BY snapshot_id"
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from l7meter.store import accept, catalog, side
-from l7meter.store.ledger import instant
+from l7meter.store.ledger import instant, instants
 from l7meter.store.store import Store
 
 WEEK = timedelta(days=7)
@@ -75,7 +75,7 @@ def overview(store: Store, now: datetime) -> Overview:
                 for table, each in files.items()
             },
             db.execute(former).fetchone()[0],
-            min((date.fromisoformat(f.lower[:10]) for f in files["records"] if f.lower), default=None),
+            min((date.fromisoformat(f.lower[:10]) for f in files["records"] if f.lower and accept.in_calendar(f.lower)), default=None),
             _oldest_rejects(db),
             side.horizon(db),
             sources,
@@ -104,21 +104,15 @@ def read_by_runs(path: Path) -> dict[str, tuple[int, int, int]]:
 def _sources(db: sqlite3.Connection) -> pl.DataFrame:
     rows = db.execute(f"SELECT {', '.join(_LEDGER)} FROM l7meter_source WHERE end_snapshot IS NULL")
     return pl.DataFrame(rows.fetchall(), schema=_LEDGER, orient="row").with_columns(
-        pl.col("last_ts", "ingested_at").str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")
-    )  # fmt: skip
+        instants("last_ts", "ingested_at")
+    )
 
 
 def _oldest_rejects(db: sqlite3.Connection) -> datetime | None:
     """The end, as retention has it, of the first source with rejects that were not taken out."""
-    lost = "0"
-    if side.there(db, "l7meter_removed"):
-        lost = (
-            "(SELECT coalesce(sum(r.rejects), 0) FROM l7meter_removed r "
-            "WHERE r.source_id = s.source_id AND r.snapshot_id >= s.snapshot_id)"
-        )
     found = db.execute(
-        "SELECT min(coalesce(last_ts, ingested_at)) FROM l7meter_source s "
-        f"WHERE end_snapshot IS NULL AND rejects > 0 AND rejects > {lost}"
+        "SELECT min(coalesce(last_ts, ingested_at)) FROM l7meter_source AS s "
+        f"WHERE end_snapshot IS NULL AND rejects > 0 AND {side.rejects_left(db)} > 0"
     ).fetchone()[0]
     return datetime.fromisoformat(found) if found else None
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from l7meter.store import accept, catalog, side
+from l7meter.store.accept import day_of
 from l7meter.store.ledger import instant
-from l7meter.store.rollups import day_of
 from l7meter.store.store import Store
 
 DAY = timedelta(days=1)
@@ -55,10 +55,9 @@ def standing(path: str | Path) -> Standing:
             for touched in {day, day + DAY} & changed.keys():
                 changed[touched] = max(changed[touched], snapshot)
         layouts = accept.layouts(db, store.catalog)
-        covered = side.covered(db, at)
         for table in {"records", "usage_daily"} & layouts.keys():
             files = accept.live_files(db, store.catalog, table, layouts[table], at)
-            moving |= set(_days(f for f in files if f.file_id not in covered)) - changed.keys()
+            moving |= set(_days(f for f in files if not f.covered)) - changed.keys()
         return Standing(at, changed, frozenset(moving), side.horizon(db), _publications(db))
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from l7meter.errors import Conflict, StoreError
 from l7meter.store import catalog, side
 from l7meter.store.accept import LiveFile
-from l7meter.store.datafile import DataFile
+from l7meter.store.datafile import DataFile, by_day
 from l7meter.store.entries import with_parts
 from l7meter.store.ledger import BASES, SourceRow
 from l7meter.store.rollups import TRIES, changed
@@ -97,7 +97,7 @@ class _Removal:
         try:
             for table in self.gone:
                 for file in filter(self.among, self.store.files(table)):
-                    self._file(file, file.covered, dry_run)
+                    self._file(file, dry_run)
             self.taken.frozen = sum(
                 records
                 for day, (records, _) in self.taken.days.items()
@@ -124,12 +124,12 @@ class _Removal:
                 )
         except BaseException:
             for new in self.added:
-                (self.store.data / new.table / new.name).unlink(missing_ok=True)
+                self.store.path_of(new).unlink(missing_ok=True)
             raise
         return self.taken
 
-    def _file(self, file: LiveFile, covered: bool, dry_run: bool) -> None:
-        found = self._count(file, covered)
+    def _file(self, file: LiveFile, dry_run: bool) -> None:
+        found = self._count(file)
         if not found:
             return
         self.ended.append(file)
@@ -142,7 +142,7 @@ class _Removal:
             if sum(frame.height for frame in waiting) >= FILE:
                 self._write(file.table, waiting)
         self._write(file.table, waiting)
-        if covered:
+        if file.covered:
             self.covered += self.added[before:]
 
     def _write(self, table: str, waiting: list[pl.DataFrame]) -> None:
@@ -151,7 +151,7 @@ class _Removal:
         if together.height:
             self.added.append(self.store.write(table, together))
 
-    def _count(self, file: LiveFile, covered: bool) -> int:
+    def _count(self, file: LiveFile) -> int:
         """How many rows of a file go; their sums are noted."""
         condition = self.gone[file.table]
         summed = _SUMMED if file.table == "records" else ("source_id",)
@@ -164,7 +164,7 @@ class _Removal:
                 self.sums[source_id][file.table] += count
                 self.taken.sources.add(source_id)
             if file.table == "records":
-                self._octets(gone, covered)
+                self._octets(gone, file.covered)
         if file.table == "records":
             self.taken.records += found
         else:
@@ -207,11 +207,8 @@ class _Removal:
     def _days(self, add: Sequence[DataFile]) -> dict[date, tuple[int, int]]:
         """What changes in each day: less of what goes, more of what comes."""
         days = {day: (-records, -octets) for day, (records, octets) in self.taken.days.items()}
-        for file in add:
-            for day, (records, octets) in file.days.items():
-                before = days.get(day, (0, 0))
-                days[day] = (before[0] + records, before[1] + octets)
-        return {day: change for day, change in days.items() if any(change) or not add}
+        summed = by_day([days, *(file.days for file in add)])
+        return {day: change for day, change in summed.items() if any(change) or not add}
 
 
 def forget(store: Store, source_ids: Collection[str], dry_run: bool = False) -> Taken:

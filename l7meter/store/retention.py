@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import polars as pl
 
 from l7meter.store import catalog, side
-from l7meter.store.accept import LiveFile
+from l7meter.store.accept import LiveFile, day_of
+from l7meter.store.days import midnight
 from l7meter.store.entries import with_rejects
 from l7meter.store.removing import Taken, take_out
-from l7meter.store.rollups import Rollups, close, cover, day_of
+from l7meter.store.rollups import Rollups, close, cover
 from l7meter.store.store import Store
 from l7meter.store.usage import UNITS
 
@@ -38,7 +38,7 @@ def retain(
     ids = with_rejects(store, rejects) if rejects else []
     return take_out(
         store,
-        pl.col("ts") < _midnight(records) if records else nothing,
+        pl.col("ts") < midnight(records) if records else nothing,
         pl.col("source_id").is_in(ids) if rejects else nothing,
         reason=f"retention: records from {records or 'ever'}, rejects from {rejects or 'ever'}",
         among=lambda file: (
@@ -50,8 +50,10 @@ def retain(
     )
 
 
-def _midnight(day: date) -> Any:
-    return pl.lit(datetime(day.year, day.month, day.day)).dt.replace_time_zone("UTC")
+def records_from(store: Store) -> date | None:
+    """The day before which retention took the records out; None where it took none."""
+    with catalog.reading(store.catalog) as db:
+        return side.horizon(db)
 
 
 def _may_be_old(file: LiveFile, records: date | None, rejects: bool) -> bool:
@@ -63,8 +65,7 @@ def _may_be_old(file: LiveFile, records: date | None, rejects: bool) -> bool:
 def rebuild(store: Store) -> int:
     """Make the rollups anew, but those of days whose records are gone; gives the records summed up."""
     cover(store)
-    with catalog.reading(store.catalog) as db:
-        final = side.horizon(db)
+    final = records_from(store)
     if final:  # late records of such days are in the rollups, and would be once more
         retain(store, records=final)
     state = Rollups.of(store)

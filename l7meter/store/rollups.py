@@ -18,7 +18,7 @@ import polars as pl
 
 from l7meter.errors import Conflict, StoreError
 from l7meter.store import accept, catalog, side
-from l7meter.store.accept import Layout, LiveFile
+from l7meter.store.accept import Layout, LiveFile, day_of
 from l7meter.store.datafile import DataFile
 from l7meter.store.store import Store
 from l7meter.store.usage import UNITS, again, cells, settled, summed
@@ -30,7 +30,10 @@ TRIES = 5
 
 
 class Rollups(NamedTuple):
-    """The state that rollups are made from: live files by table, those covered, layouts."""
+    """The state that rollups are made from: live files by table, layouts.
+
+    `covered` has also the files that another program ended, which are live no longer.
+    """
 
     files: dict[str, list[LiveFile]]
     covered: set[int]
@@ -44,8 +47,7 @@ class Rollups(NamedTuple):
         """The state now; what a store lacks is made."""
         store.announce()
         store.with_all_columns()
-        with catalog.writing(store.catalog) as db:
-            salt = side.salt(db)
+        salt = _salt(store)
         with catalog.reading(store.catalog) as db:
             layouts = accept.layouts(db, store.catalog)
             at = catalog.head(db).number
@@ -68,13 +70,18 @@ class Rollups(NamedTuple):
         return [
             f
             for f in self.files["records"]
-            if f.file_id in self.covered and (f.lower or "") < high and (f.upper or "~") >= low
+            if f.covered and (f.lower or "") < high and (f.upper or "~") >= low
         ]
 
 
-def day_of(file: LiveFile) -> date | None:
-    """The day of a rollup file; None where its records have no time."""
-    return date.fromisoformat(file.lower[:10]) if file.lower else None
+def _salt(store: Store) -> str:
+    """What client addresses are hashed with; a store of an older l7meter has none yet."""
+    with catalog.reading(store.catalog) as db:
+        salt = side.setting(db, side.SALT)
+    if salt is None:
+        with catalog.writing(store.catalog) as db:
+            salt = side.salt(db)
+    return salt
 
 
 def cover(store: Store, *, rows: int = ROWS, memory: str = MEMORY) -> int:
@@ -87,7 +94,7 @@ def cover(store: Store, *, rows: int = ROWS, memory: str = MEMORY) -> int:
         state = Rollups.of(store)
         group: list[LiveFile] = []
         for file in state.files["records"]:
-            if file.file_id not in state.covered and sum(f.rows for f in group) < rows:
+            if not file.covered and sum(f.rows for f in group) < rows:
                 group.append(file)
         if not group:
             return done
@@ -182,7 +189,7 @@ def changed(
             continue
         end += state.of_day(day)
         near = state.sums(day, day) if day else state.files["records"]
-        stay = [f for f in near if f.file_id not in gone and f.file_id in state.covered]
+        stay = [f for f in near if f.covered and f.file_id not in gone]
         rows = scan(store, "records", state.layouts["records"], [*stay, *new])
         rows = _within(rows, day, day) if day else f"SELECT * FROM ({rows}) WHERE ts IS NULL"
         made += _built(store, rows, state, MEMORY)
@@ -262,4 +269,4 @@ def _ordered(frame: pl.DataFrame, unit: str) -> pl.DataFrame:
 
 def _drop(store: Store, files: Sequence[DataFile]) -> None:
     for file in files:
-        (store.data / file.table / file.name).unlink(missing_ok=True)
+        store.path_of(file).unlink(missing_ok=True)

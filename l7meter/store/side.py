@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from l7meter.store.ledger import BASES, instant
+from l7meter.store.ledger import BASES, instant, instants
 
 
 class Removed(NamedTuple):
@@ -32,17 +32,20 @@ class Removed(NamedTuple):
 
 
 class DayState(NamedTuple):
-    """A closed UTC day. `settled`: its rollups have no more to become; `restatements` counts changes."""
+    """A UTC day. `settled`: its rollups have no more to become; `restatements` counts changes since
+    it was closed, by snapshot `closed_snapshot` (0: never).
+    """
 
     day: date
-    state: str  # closed, restated
-    closed_at: datetime
-    closed_snapshot: int
-    settled: bool
-    restatements: int
-    restated_at: datetime | None
+    state: str = "open"  # closed, restated
+    settled: bool = False
+    closed_at: datetime | None = None
+    restatements: int = 0
+    restated_at: datetime | None = None
+    closed_snapshot: int = 0
 
 
+SALT = "clients_salt"
 _OCTETS = ", ".join(f"server_bytes_{basis} BIGINT" for basis in BASES)
 _TABLES = {
     # a records file whose rows are in the rollups; it is ended together with the file
@@ -54,7 +57,7 @@ _TABLES = {
     + _OCTETS,
     "l7meter_day": "day VARCHAR PRIMARY KEY, closed_at VARCHAR NOT NULL, "
     "closed_snapshot BIGINT NOT NULL, settled BIGINT NOT NULL, restatements BIGINT NOT NULL, "
-    "restated_at VARCHAR, first_figures VARCHAR",
+    "restated_at VARCHAR",
     "l7meter_restatement": "day VARCHAR NOT NULL, snapshot_id BIGINT NOT NULL, at VARCHAR NOT NULL, "
     "cause VARCHAR NOT NULL, records BIGINT, server_bytes BIGINT",
     "l7meter_seen": "path VARCHAR PRIMARY KEY, size BIGINT NOT NULL, modified_ns BIGINT NOT NULL, "
@@ -96,8 +99,8 @@ def salt(db: sqlite3.Connection) -> str:
     """What client addresses are hashed with for rollups: made once, different in each store."""
     ensure(db)
     made = secrets.token_hex(16)
-    db.execute("INSERT OR IGNORE INTO l7meter_setting VALUES ('clients_salt', ?)", (made,))
-    return setting(db, "clients_salt") or made
+    db.execute("INSERT OR IGNORE INTO l7meter_setting VALUES (?, ?)", (SALT, made))
+    return setting(db, SALT) or made
 
 
 def horizon(db: sqlite3.Connection) -> date | None:
@@ -173,6 +176,16 @@ def removed(db: sqlite3.Connection, source_id: str, snapshot: int) -> tuple[int,
     return records, rejects
 
 
+def rejects_left(db: sqlite3.Connection) -> str:
+    """SQL: how many rejects a row of `l7meter_source AS s` has that were not taken out since."""
+    if not there(db, "l7meter_removed"):
+        return "s.rejects"
+    return (
+        "(s.rejects - (SELECT coalesce(sum(r.rejects), 0) FROM l7meter_removed AS r "
+        "WHERE r.source_id = s.source_id AND r.snapshot_id >= s.snapshot_id))"
+    )
+
+
 def removals(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:
     """All that was taken out of sources up to a snapshot, with when and why."""
     schema = {
@@ -183,11 +196,7 @@ def removals(db: sqlite3.Connection, snapshot: int) -> pl.DataFrame:
     }
     found = "SELECT * FROM l7meter_removed WHERE snapshot_id <= ? ORDER BY rowid"
     rows = db.execute(found, (snapshot,)).fetchall() if there(db, "l7meter_removed") else []
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-        pl.col("removed_at").str.to_datetime(
-            "%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC"
-        )
-    )
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(instants("removed_at"))
 
 
 # Days
@@ -198,12 +207,11 @@ def restate(
     changed: Mapping[date, tuple[int, int]],
     cause: str,
     snapshot: int,
-) -> list[date]:
-    """Note what changes in closed days: records and octets more or less; gives those days."""
+) -> None:
+    """Note what changes in closed days: records and octets more or less."""
     if not changed or not there(db, "l7meter_day"):
-        return []
+        return
     now = instant(datetime.now(UTC))
-    restated = []
     for day, (records, octets) in sorted(changed.items()):
         found = db.execute(
             "UPDATE l7meter_day SET settled = 0, restatements = restatements + 1, restated_at = ? "
@@ -211,10 +219,8 @@ def restate(
             (now, str(day)),
         )
         if found.rowcount:
-            restated.append(day)
             entry = (str(day), snapshot, now, cause, records, octets)
             db.execute("INSERT INTO l7meter_restatement VALUES (?, ?, ?, ?, ?, ?)", entry)
-    return restated
 
 
 def close(db: sqlite3.Connection, days: Iterable[date], snapshot: int) -> None:
@@ -223,8 +229,8 @@ def close(db: sqlite3.Connection, days: Iterable[date], snapshot: int) -> None:
     now = instant(datetime.now(UTC))
     for day in days:
         db.execute(
-            "INSERT INTO l7meter_day VALUES (?, ?, ?, 1, 0, NULL, NULL) "
-            "ON CONFLICT(day) DO UPDATE SET settled = 1",
+            "INSERT INTO l7meter_day(day, closed_at, closed_snapshot, settled, restatements) "
+            "VALUES (?, ?, ?, 1, 0) ON CONFLICT(day) DO UPDATE SET settled = 1",
             (str(day), now, snapshot),
         )
 
@@ -247,11 +253,11 @@ def days(db: sqlite3.Connection) -> list[DayState]:
         DayState(
             date.fromisoformat(day),
             "restated" if times else "closed",
-            datetime.fromisoformat(at),
-            snapshot,
             bool(settled),
+            datetime.fromisoformat(at),
             times,
             datetime.fromisoformat(last) if last else None,
+            snapshot,
         )
         for day, at, snapshot, settled, times, last in rows
     ]

@@ -12,31 +12,14 @@ import polars as pl
 
 from l7meter.errors import Conflict, StoreError
 from l7meter.store import accept, catalog, ledger, side
-from l7meter.store.accept import Layout, LiveFile
+from l7meter.store.accept import Layout, LiveFile, day_of
 from l7meter.store.commit import Change, commit
 from l7meter.store.datafile import DataFile, by_day, write_frame
 from l7meter.store.describing import described
 from l7meter.store.evolve import add_missing
 from l7meter.store.ledger import SourceRow
+from l7meter.store.placing import CATALOG, absolute, catalog_octets
 from l7meter.store.writers import WriterLock
-
-CATALOG = "catalog.sqlite"
-
-
-def _root(path: str | Path) -> Path:
-    """The absolute path of a store, which the catalog and DuckDB keep as text."""
-    root = Path(path).absolute()
-    try:
-        str(root).encode()
-    except UnicodeEncodeError as error:
-        raise StoreError(f"{root}: its name is not UTF-8; name another place") from error
-    return root
-
-
-def _begun(root: Path) -> bool:
-    """Whether there is a catalog; it stays empty until the process that makes it commits."""
-    path = root / CATALOG
-    return path.is_file() and path.stat().st_size > 0
 
 
 class Appended(NamedTuple):
@@ -57,22 +40,30 @@ class Store:
         self.path = path
         self.catalog = path / CATALOG
         self.data = path / "data"
-        if not self.catalog.is_file():
+        if catalog_octets(path) is None:
             raise StoreError(f"{path}: no store here (no {CATALOG}); name one or ingest into it")
         with catalog.reading(self.catalog) as db:
             self._layouts = accept.layouts(db, self.catalog)
         self._lock = WriterLock(path)
 
+    @staticmethod
+    def exists(path: str | Path) -> bool:
+        """Whether there is a store; its catalog is empty until the process that makes it commits.
+
+        Raises `StoreError` where this user may not look.
+        """
+        return bool(catalog_octets(Path(path)))
+
     @classmethod
     def open(cls, path: str | Path) -> Store:
         """Open a store; `StoreError` if there is none or it is not one we can read."""
-        return cls(_root(path))
+        return cls(absolute(path))
 
     @classmethod
     def create(cls, path: str | Path) -> Store:
         """Make a store in a new or empty directory; `StoreError` if it is anything else."""
-        root = _root(path)
-        if _begun(root):
+        root = absolute(path)
+        if cls.exists(root):
             raise StoreError(f"{root}: there is a store already; open it or name another place")
         return cls._make(root)
 
@@ -83,7 +74,7 @@ class Store:
             root.mkdir(parents=True, exist_ok=True)
             files = (p for p in root.rglob("*") if p.is_file())
             other = next((p for p in files if not p.name.startswith(CATALOG)), None)
-            if other and not _begun(root):
+            if other and not cls.exists(root):
                 raise StoreError(
                     f"{root}: not a store and not empty ({other.relative_to(root)}); name a new or "
                     "empty directory"
@@ -101,8 +92,8 @@ class Store:
     @classmethod
     def open_or_create(cls, path: str | Path) -> Store:
         """Open the store at `path`, or make one where there is nothing yet."""
-        root = _root(path)
-        return cls.open(root) if _begun(root) else cls._make(root)
+        root = absolute(path)
+        return cls.open(root) if cls.exists(root) else cls._make(root)
 
     def __enter__(self) -> Store:
         return self
@@ -154,7 +145,7 @@ class Store:
             kept = [s for s in sources if s.source_id not in dropped]
             if not kept and (dropped or not files):
                 for file in files:
-                    (self.data / file.table / file.name).unlink()
+                    self.path_of(file).unlink()
                 return Appended(None, frozenset(dropped))
             with catalog.writing(self.catalog) as db:
                 twice = ledger.known(db, (s.source_id for s in kept))
@@ -164,7 +155,7 @@ class Store:
                         message=f"append {len(kept)} sources",
                         add=files,
                         sources=kept,
-                        days=by_day(files),
+                        days=by_day(file.days for file in files),
                     )
                     snapshot = commit(db, self.catalog, self._layouts, change)
                     return Appended(snapshot, frozenset(dropped))
@@ -211,7 +202,7 @@ class Store:
         """The same files without the rows of some sources."""
         result = []
         for file in files:
-            path = self.data / file.table / file.name
+            path = self.path_of(file)
             rows = pl.scan_parquet(path, glob=False)
             rest = rows.filter(~pl.col("source_id").cast(pl.String).is_in(list(source_ids)))
             frame = rest.collect()
@@ -242,13 +233,7 @@ class Store:
 
     def summed_days(self) -> list[date]:
         """The UTC days that the rollups have."""
-        found = {f.lower for f in self.files("usage_daily") if f.lower}
-        return sorted(date.fromisoformat(low[:10]) for low in found)
-
-    def covered(self) -> set[int]:
-        """The files of records that the rollups sum up."""
-        with catalog.reading(self.catalog) as db:
-            return side.covered(db, catalog.head(db).number)
+        return sorted({day for f in self.files("usage_daily") if (day := day_of(f))})
 
     def find_heads(self, head_id: str) -> list[SourceRow]:
         """The sources that begin with the same octets: listed again, or grown since."""
@@ -277,7 +262,7 @@ class Store:
         """
         wanted = [c for c in catalog.TABLES[file.table] if columns is None or c.name in columns]
         try:
-            frame = pl.scan_parquet((self.data / file.table / file.name), glob=False)
+            frame = pl.scan_parquet(self.path_of(file), glob=False)
             there = frame.collect_schema().names()
             whole = frame.select(
                 (pl.col(c.name) if c.name in there else pl.lit(None).alias(c.name)).cast(c.polars)
@@ -287,8 +272,12 @@ class Store:
                 yield whole.slice(first, rows).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(
-                f"{(self.data / file.table / file.name)}: cannot be read: {error}; see 'l7meter store verify'"
+                f"{self.path_of(file)}: cannot be read: {error}; see 'l7meter store verify'"
             ) from error
+
+    def path_of(self, file: LiveFile | DataFile) -> Path:
+        """Where a data file is."""
+        return self.data / file.table / file.name
 
     def info(self) -> dict[str, Any]:
         """Rows, files and octets by table, sources, snapshots and the range of `ts`."""

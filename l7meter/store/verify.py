@@ -16,7 +16,8 @@ from l7meter.store import accept, catalog, ledger, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.catalog import TABLES
 from l7meter.store.datafile import digest
-from l7meter.store.store import CATALOG, Store
+from l7meter.store.placing import CATALOG
+from l7meter.store.store import Store
 from l7meter.store.verify_usage import Problem, disagreeing
 from l7meter.store.views import quote, scan
 
@@ -134,7 +135,7 @@ def _recorded(store: Store, db: sqlite3.Connection, live: LiveFile) -> _File:
     hashed = db.execute("SELECT blake3 FROM l7meter_file WHERE data_file_id = ?", (live.file_id,))
     return _File(
         live,
-        store.data / live.table / live.name,
+        store.path_of(live),
         next((row[0] for row in hashed), None),
         {row[0]: row[1:] for row in stats},
     )
@@ -218,10 +219,13 @@ def _sums(
         )
     select = ", ".join(f"{expression} AS {name}" for name, expression in wanted.items())
     rows = scan(store, table, layout, files)
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
-        answer = con.sql(f"SELECT source_id, {select} FROM ({rows}) GROUP BY source_id")
-        scanned = pl.DataFrame(answer.to_arrow_table())
+    try:
+        with duckdb.connect() as con:
+            con.execute("SET TimeZone = 'UTC'")
+            answer = con.sql(f"SELECT source_id, {select} FROM ({rows}) GROUP BY source_id")
+            scanned = pl.DataFrame(answer.to_arrow_table())
+    except duckdb.Error as error:
+        return [Problem("unreadable", f"data/{table}", str(error).partition("\n")[0])]
     both = sources.select("source_id", "name", "packets_carried", *wanted).join(
         scanned, on="source_id", how="full", coalesce=True, suffix="_scanned"
     )

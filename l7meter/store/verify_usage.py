@@ -43,7 +43,7 @@ def disagreeing(
         )
         yield Problem("rollup", "usage_hourly", message)
         return
-    records = [file for file in files["records"] if file.file_id in covered]
+    records = [file for file in files["records"] if file.covered]
     if not sound:
         return
     kept = f"CAST({{start}} AS DATE) >= DATE '{horizon or date.min}' OR {{start}} IS NULL"
@@ -62,9 +62,13 @@ def disagreeing(
             WHERE {kept.format(start=unit)} GROUP BY ALL"""
         unlike = f"""SELECT * FROM (({counted}) EXCEPT ALL ({summed})
             UNION ALL (({summed}) EXCEPT ALL ({counted}))) ORDER BY start, basis"""
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
-            found = con.execute(unlike).fetchall()
+        try:
+            with duckdb.connect() as con:
+                con.execute("SET TimeZone = 'UTC'")
+                found = con.execute(unlike).fetchall()
+        except duckdb.Error as error:
+            yield Problem("unreadable", f"data/{table}", str(error).partition("\n")[0])
+            continue
         for moment in dict.fromkeys(row[0] for row in found):
             message = f"{moment}: it does not say what the records say"
             yield Problem("rollup", table, message)

@@ -44,8 +44,7 @@ FROM records WHERE exchange_kind = 'http'
 class State(NamedTuple):
     """What a store holds as of a snapshot.
 
-    `covered` are the files of `records` that the rollups sum up; None where another program ended one
-    of them, so that the rollups cannot be relied on.
+    Rollups are not `sound` where another program ended a file of `records` that they sum up.
     """
 
     store: Store
@@ -54,7 +53,7 @@ class State(NamedTuple):
     sources: pl.DataFrame
     attributions: pl.DataFrame
     removals: pl.DataFrame
-    covered: set[int] | None
+    sound: bool
     horizon: date | None
     salt: str
 
@@ -72,7 +71,6 @@ class State(NamedTuple):
                 )
             layouts = accept.layouts(db, store.catalog)
             files = {t: accept.live_files(db, store.catalog, t, x, at) for t, x in layouts.items()}
-            covered = side.covered(db, at)
             return cls(
                 store,
                 layouts,
@@ -80,9 +78,9 @@ class State(NamedTuple):
                 ledger.frame(db, at),
                 ledger.attributions(db),
                 side.removals(db, at),
-                covered if covered <= {file.file_id for file in files["records"]} else None,
+                side.covered(db, at) <= {file.file_id for file in files["records"]},
                 side.horizon(db),
-                side.setting(db, "clients_salt") or "",
+                side.setting(db, side.SALT) or "",
             )
 
     def definitions(self) -> list[str]:
@@ -99,11 +97,11 @@ class State(NamedTuple):
         """What is summed up, and what is not."""
         records, layout = self.files["records"], self.layouts["records"]
         for name, rolled in (("rolled_records", True), ("other_records", False)):
-            files = [f for f in records if (f.file_id in (self.covered or ())) is rolled]
+            files = [f for f in records if (self.sound and f.covered) is rolled]
             yield name, scan(self.store, "records", layout, files)
         for table in UNITS:
             sums = self.files.get(table, [])
-            if self.covered is None:  # of days whose records are gone, they are all there is
+            if not self.sound:  # of days whose records are gone, they are all there is
                 sums = [f for f in sums if self.horizon and (f.lower or "") < str(self.horizon)]
             yield f"rolled_{table}", scan(self.store, table, self.layouts.get(table, Layout(0, {})), sums)  # fmt: skip
 
@@ -143,10 +141,7 @@ def connect(
             "meanwhile, ask again; otherwise see 'l7meter store verify'"
         ) from error
     if locked:
-        places = (
-            state.store.data / f.table / f.name for each in state.files.values() for f in each
-        )
-        _lock(con, list(places))
+        _lock(con, [state.store.path_of(f) for each in state.files.values() for f in each])
     return con
 
 
@@ -181,7 +176,7 @@ def scan(store: Store, table: str, layout: Layout, files: Sequence[LiveFile]) ->
         return f"SELECT {nulls} WHERE false"
     return " UNION ALL ".join(
         f"SELECT {columns} FROM "
-        + _read(table, layout, [store.data / table / f.name for f in part], bool(condition))
+        + _read(table, layout, [store.path_of(f) for f in part], bool(condition))
         + condition
         for part, condition in parts
     )

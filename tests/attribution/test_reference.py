@@ -256,6 +256,10 @@ def test_pins_that_cannot_be(shelf: Shelf) -> None:
     (shelf.folder / "pins.toml").write_text("[[pin]]\nsince = 5\n")
     with pytest.raises(UsageError, match=r"pins\.toml: not as 'l7meter refdata use' writes it"):
         read_pins(shelf)
+    (shelf.folder / "pins.toml").unlink()
+    (shelf.folder / "pins.toml").mkdir()
+    with pytest.raises(UsageError, match=r"pins\.toml: cannot be read: Is a directory; ask"):
+        read_pins(shelf)
 
 
 # Concluding

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
-from l7meter.store import Store, verify
+from l7meter.store import Store, retain, verify
 
 Run = Callable[..., tuple[int, bytes, str]]
 
@@ -106,6 +107,24 @@ def test_days_close_and_late_records_restate_them(run: Run, tmp_path: Path) -> N
     code, _, error = run("day", "close", "--before", "2999-01-01")
     assert (code, "has begun" in error) == (2, True)
     sound(tmp_path)
+
+
+def test_records_that_retention_took_are_missed_aloud(run: Run, tmp_path: Path) -> None:
+    run("ingest", log(tmp_path / "a.log", ["192.0.2.1"]), log(tmp_path / "b.log", ["192.0.2.2"], 9))
+    before = Store.open(tmp_path / "store").snapshot()
+    with Store.open(tmp_path / "store") as store:
+        retain(store, records=date(2026, 10, 5))
+    gone = "which are there from 2026-10-05 on"
+    for arguments, warned in (
+        (["top_addresses"], True),
+        (["top_addresses", "-p", "since=2026-10-04T23:59:59"], True),
+        (["top_addresses", "-p", "since=2026-10-05"], False),
+        (["top_addresses", "--snapshot", str(before)], False),  # it has them still
+        (["by_day"], False),  # of rollups
+    ):
+        code, _, error = run("query", *arguments)
+        assert (code, gone in error) == (0, warned), arguments
+        assert error.count("\n") == warned
 
 
 def test_ingest_keeps_what_its_options_let(run: Run, tmp_path: Path) -> None:

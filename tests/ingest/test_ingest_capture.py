@@ -167,6 +167,9 @@ def test_engines_that_are_none_are_wrong_usage() -> None:
         next(parse(str(SESSION), Said(engine="fast")))
     with pytest.raises(UsageError, match=r"--tls-keys none\.log: no such file"):
         next(parse(str(SESSION), Said(tls_keys=Path("none.log"))))
+    long = Path("k" * 300)  # as a directory that may not be entered, it cannot be looked at
+    with pytest.raises(UsageError, match=r"--tls-keys k+: File name too long; ask its owner"):
+        next(parse(str(SESSION), Said(tls_keys=long)))
 
 
 @pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")

@@ -181,6 +181,9 @@ REPORT = '[[report]]\nname = "a"\nquery = "top_organizations"\n'
         ("[[report]]\nname = 'a'\nquery = 'data_quality'\n", "line 1: query data_quality has no since"),
         (f"{REPORT}path = 'x/{{day}}.csv'\n", "line 4: {day} is not filled in"),
         (f"{REPORT}path = 'x'\n[[report]]\nname = 'b'\nquery = 'by_day'\npath = 'x'\n", "line 8: report a is written to the same file"),
+        (f"{REPORT}[rollups]\nenabled = false\n", "line 1: no day is ever closed with [rollups] enabled = false"),
+        (f"{REPORT}every = 'month'\n[rollups]\nenabled = false\n", "line 4: no month is ever closed"),
+        (f"{REPORT}[publish]\nmin_clients = 5\n", "line 3: query top_organizations does not say how many clients a row stands for"),
         (f"{REPORT}every = 'month'\n[retention]\nrecords = '30d'\n", "line 4: records go before the month is closed; keep them for 35d"),
     ],
 )  # fmt: skip
@@ -195,6 +198,20 @@ def test_fault(write: Write, text: str, fault: str) -> None:
     (said,) = faults(path)
     assert said.startswith(fault)
     assert "--" not in said  # options are of commands
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[report]]\nname = 'a'\nquery = 'organization_clients'\n[publish]\nmin_clients = 5\n",
+        f"{REPORT}[publish]\nmin_clients = 0\n",
+        f"{REPORT}every = 'run'\n[rollups]\nenabled = false\n",
+    ],
+)
+def test_no_fault(write: Write, text: str) -> None:
+    path = write("")
+    path.write_text(f'store = "s"\n{text}')
+    assert read(path).reports[0].name == "a"
 
 
 def test_since_of_a_report_of_everything(write: Write) -> None:

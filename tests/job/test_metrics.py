@@ -11,7 +11,7 @@ import pytest
 from jobbing import DAY, NOW, Job, line
 from prometheus_client.parser import text_string_to_metric_families
 
-from l7meter.job import metrics, steps
+from l7meter.job import outbox, steps
 from l7meter.store import forget
 
 PROMTOOL = shutil.which("promtool")
@@ -109,7 +109,7 @@ def test_write_that_fails_leaves_the_old_file(job: Job, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(metrics.os, "fchmod", full)
+    monkeypatch.setattr(outbox.os, "fchmod", full)
     result = job.run()
     assert path.read_bytes() == before
     assert (result.exit_code, result.problems[-1].split(":")[0]) == (3, "metrics")

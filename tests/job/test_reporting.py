@@ -277,7 +277,9 @@ def test_two_restatements_keep_both_earlier_files(
     assert found == sorted(kept)
 
 
-def test_records_that_are_gone_are_not_reported_as_nothing(read: Read, configured: Any) -> None:
+def test_records_that_are_gone_are_not_reported_as_nothing(
+    read: Read, configured: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     read(*NOVEMBER[:2])
     rows = {"name": "rows", "path": Path("{name}-{period}.csv"), "query": "own.sql"}
     config = configured({**rows, "path": configured().path.parent / "{name}-{period}.csv"})
@@ -288,6 +290,8 @@ def test_records_that_are_gone_are_not_reported_as_nothing(read: Read, configure
     with Store.open(config.store) as store:
         retain(store, records=NOVEMBER[2])
     assert write(config) == []  # 1 November was never reported on, and cannot be
+    (said,) = caplog.messages
+    assert said == "report 'rows': not written of 2026-11-01 to 2026-11-01, 1 in all: the records of days before 2026-11-30 are gone"  # fmt: skip
     read(NOVEMBER[1], settled=False)
     with Store.open(config.store) as store:
         retain(store, records=NOVEMBER[2])

@@ -56,6 +56,23 @@ def told(job: Job, now: datetime = SOON, **more: Any) -> dict[str, Line]:
     return {f"{line.section}: {line.what}": line for line in status(found)}
 
 
+def test_small_files_are_those_that_a_run_would_merge(job: Job) -> None:
+    """Not a large one with a small one of the day that is still coming in; not two days together."""
+    text = job.file.read_text()
+    job.file.write_text(f"{text}[compaction]\nfiles = 99\n[retention]\nrecords = '90d'\n")
+    last = date(2026, 11, 9)
+    job.run()
+    seen = []
+    for number, day, clients in ((2, last, 40), (3, last, 30), (4, DAY, 1), (5, last, 2)):
+        lines = [line(day, client) for client in range(1, clients + 1)]
+        written(job.log(f"cdn-{number}", *lines), NOW - HOUR)
+        job.run()
+        seen.append(condition(job.config, job.folder / "store", SOON).small_files)
+    job.file.write_text(job.file.read_text().replace("files = 99", "files = 1"))
+    assert job.run(SOON, dry_run=True).parts["compaction"]["files"] == seen[-1]
+    assert seen == [0, 0, 2, 2]
+
+
 def verdicts(lines: dict[str, Line]) -> dict[str, str]:
     return {name: line.verdict for name, line in lines.items() if line.verdict != "ok"}
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import os
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,55 @@ def test_arguments_become_files_each_once_in_order(tmp_path: Path) -> None:
         "the directory holds no file",
     ]
     assert discover(["x" * 300]) == ([], [("x" * 300, "File name too long")])
+
+
+@pytest.fixture
+def nobody() -> Iterator[Callable[[], None]]:
+    """Become another user until the test ends; permissions do not hold root back."""
+    root = os.getuid() == 0
+    yield lambda: os.setresuid(65_534, 65_534, 0) if root else None
+    if root:
+        os.setresuid(0, 0, 0)
+
+
+def test_directories_that_may_not_be_read_are_told(
+    tmp_path: Path, nobody: Callable[[], None]
+) -> None:
+    for name in ("a.log", "deep/b.log", "deep/closed/c.log", "deep/.hidden/d.log"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "link.log").symlink_to(tmp_path / "deep" / "closed" / "c.log")
+    closed = tmp_path / "deep" / "closed"
+    shut = [closed, tmp_path / "deep" / ".hidden"]
+    for folder in shut:
+        folder.chmod(0)
+    for folder in tmp_path.parents:
+        if "pytest" in str(folder) and folder.stat().st_uid == os.getuid():
+            folder.chmod(0o755)
+    tmp_path.chmod(0o755)
+    files = [str(tmp_path / name) for name in ("a.log", "deep/b.log")]
+    link = (str(tmp_path / "link.log"), "Permission denied")
+    told = (str(closed), "Permission denied")
+    nobody()
+    try:
+        for argument, found, missing in (
+            ("", files, [told, link]),
+            ("**/*.log", files, [told, link]),
+            ("deep/*/*.log", [], [told]),
+            ("deep/closed/*.log", [], [told]),
+            ("deep/closed/below/*.log", [], [told]),
+            ("deep/closed", [], [told]),
+            ("deep/closed/c.log", [], [(f"{closed}/c.log", "Permission denied")]),
+            ("*/*.log", files[1:], []),
+        ):
+            assert discover([str(tmp_path / argument)]) == (found, missing), argument
+        everything = discover([str(tmp_path), str(tmp_path / "**/*.log")])
+        assert everything == (files, [told, link])  # once each
+    finally:
+        for folder in shut if os.getuid() else ():
+            with suppress(PermissionError):  # where it was root who made them
+                folder.chmod(0o755)
 
 
 def test_pipe_that_gives_single_octets_is_told_by_its_first_ones(tmp_path: Path) -> None:

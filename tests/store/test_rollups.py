@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from store_samples import source
+from store_samples import frame, source
 
 from l7meter.store import (
     Store,
+    catalog,
     close,
     compact,
     connect,
@@ -26,9 +27,11 @@ from l7meter.store import (
     forget,
     rebuild,
     retain,
+    side,
     take_out,
     verify,
 )
+from l7meter.store.rollups import Rollups as Sums
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 4
@@ -248,6 +251,35 @@ def test_a_closed_day_is_looked_at_again_when_the_day_before_it_comes_late(store
     append(store, "b" * 32, [row(day(0) + timedelta(hours=20))])
     assert close(store, day(2).date()) == [day(0).date(), day(1).date()]
     assert avoidable(store) == [(day(0).date(), 0, 0), (day(1).date(), 100, 1)]
+
+
+def test_days_of_an_older_store_that_had_one_more_column(store: Store) -> None:
+    with catalog.writing(store.catalog) as db:
+        side.ensure(db)
+        db.execute("ALTER TABLE l7meter_day ADD COLUMN first_figures VARCHAR")
+        db.execute("INSERT INTO l7meter_day VALUES ('2020-01-01', '2020-01-03 00:00:00+00', 1, 1, 0, NULL, '{}')")  # fmt: skip
+    assert [each.day for each in store.days()] == [date(2020, 1, 1)]
+    store.append([source("a")], [store.write("records", frame("a"))])
+    close(store, date(2030, 1, 1))
+    old, new = store.days()
+    assert (old.state, new.state, new.settled, new.restatements) == ("closed", "closed", True, 0)
+    store.append([source("b")], [store.write("records", frame("a").with_columns(source_id=pl.lit("b")))])  # fmt: skip
+    assert [each.state for each in store.days()] == ["closed", "restated"]
+
+
+def test_salt_is_made_with_the_store_and_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    with catalog.reading(store.catalog) as db:
+        made = side.setting(db, side.SALT)
+    store.announce()
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "writing", None)  # what there is to write is written
+        assert Sums.of(store).salt == made
+    with catalog.writing(store.catalog) as db:
+        db.execute("DELETE FROM l7meter_setting")  # as a store of an older l7meter
+    salt = Sums.of(store).salt
+    assert len(salt) == 32
+    assert salt != made
+    assert Sums.of(store).salt == salt
 
 
 def test_another_programs_replacement_of_covered_files_is_not_counted_twice(store: Store) -> None:

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from store_samples import frame, source
 
-from l7meter.errors import UsageError
-from l7meter.store import Store, connect, statements
+from l7meter.errors import StoreError, UsageError
+from l7meter.store import Store, connect, select, statements
 
 
 def filled(path: Path, data: pl.DataFrame) -> Store:
@@ -26,6 +26,17 @@ def requests(tmp_path: Path, select: str, **columns: object) -> list[tuple[objec
     )
     con = connect(filled(tmp_path / "store", data).path)
     return con.execute(f"SELECT {select} FROM requests ORDER BY source_line").fetchall()
+
+
+def test_sql_that_needs_more_memory_than_there_is(tmp_path: Path) -> None:
+    Store.create(tmp_path / "store")
+    with connect(tmp_path / "store") as con:
+        con.execute(
+            "SET memory_limit = '20MB'; SET max_temp_directory_size = '0B'; SET threads = 1"
+        )
+        with pytest.raises(StoreError, match=r"more memory.*TMPDIR"):
+            select(con, "SELECT count(*) FROM (SELECT DISTINCT range, hash(range) FROM range(9000000))")  # fmt: skip
+        assert select(con, "SELECT 1 AS one").rows() == [(1,)]
 
 
 def test_day_and_hour_are_of_utc_in_every_session(tmp_path: Path) -> None:

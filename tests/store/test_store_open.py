@@ -137,10 +137,22 @@ def test_read_only_store_is_read(tmp_path: Path) -> None:
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+def test_store_that_may_not_be_entered_is_named(tmp_path: Path) -> None:
+    store = filled(tmp_path / "store")
+    store.path.chmod(0o600)
+    try:
+        for what in ("read", "exists"):
+            answer = as_nobody(what, store.path)
+            assert f"StoreError: {store.path}: the store cannot be opened: Permission denied" in answer.stderr  # fmt: skip
+    finally:
+        store.path.chmod(0o755)
+
+
 def as_nobody(what: str, path: Path) -> subprocess.CompletedProcess[str]:
     """Run in a process that is not root, which no permission would hold back."""
     script = {
         "read": "print(connect(path).execute('SELECT count(*) FROM records').fetchall()[0][0])",
+        "exists": "print(Store.exists(path))",
         "write": "Store.open(path).write('records', frame('b'))",
     }[what]
     code = (

@@ -93,11 +93,11 @@ def test_store_made_by_another_after_we_looked_is_opened(
     path, asked = tmp_path / "store", []
     Store.create(path).write("records", frame("early", 1))
 
-    def begun(root: Path) -> bool:
-        asked.append(root)
+    def exists(path: Path) -> bool:
+        asked.append(path)
         return len(asked) > 1
 
-    monkeypatch.setattr("l7meter.store.store._begun", begun)
+    monkeypatch.setattr(Store, "exists", exists)
     assert Store.open_or_create(path).snapshot() == 1
 
 

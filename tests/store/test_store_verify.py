@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,12 @@ import polars as pl
 import pytest
 from store_samples import frame, rejects, source
 
-from l7meter.store import Store, compact, connect, expire, repair, verify
+from l7meter.errors import StoreError
+from l7meter.store import Store, catalog, close, compact, connect, expire, repair, side, verify
 from l7meter.store.datafile import new_path
+from l7meter.store.days import day_states
+from l7meter.store.overview import overview
+from l7meter.store.publications import standing
 
 
 @pytest.fixture
@@ -59,6 +65,59 @@ def in_catalog(sql: str) -> Callable[[Store], None]:
 
 
 STATS = "UPDATE ducklake_file_column_stats SET {} WHERE table_id = 1 AND data_file_id = 0"
+
+
+def test_flipped_octets_of_the_catalog_are_problems_or_a_sentence(store: Store) -> None:
+    close(store, date(2027, 1, 1))
+    whole = store.catalog.read_bytes()
+    choice = random.Random(4)
+    said: list[str] = []
+    written = [place for place, octet in enumerate(whole) if octet]
+    schema = [place for place in written if place < 4 * 4096]  # where all is read each time
+    for place in choice.sample(written, 40) + choice.sample(schema, 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << choice.randrange(8)
+        store.catalog.write_bytes(damaged)
+        try:
+            verify(Store.open(store.path), deep=False)
+            day_states(Store.open(store.path))
+            standing(store.path)
+            overview(Store.open(store.path), datetime(2027, 1, 1, tzinfo=UTC))
+        except StoreError as error:
+            said.append(str(error))
+    assert len(said) > 9
+    assert all(each.startswith((f"{store.catalog}: ", "data/")) for each in said)
+    store.catalog.write_bytes(whole)
+    assert verify(Store.open(store.path)) == []
+
+
+def test_names_in_the_catalog_that_are_no_text(store: Store) -> None:
+    """SQLite says them in its error, which is then no UTF-8 either."""
+    whole = store.catalog.read_bytes()
+    name = b"CREATE TABLE l7meter_source"
+    assert whole.count(name) == 1
+    store.catalog.write_bytes(whole.replace(name, b"CREATE TABL\xc5 l7meter_source"))
+    with pytest.raises(StoreError, match=r"catalog\.sqlite: .*; .*restore the catalog"):
+        verify(Store.open(store.path))
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("UPDATE l7meter_source SET last_ts = 'x026-01-01'", "last_ts"),
+        ("UPDATE l7meter_source SET records = 'many'", "many"),
+        ("UPDATE ducklake_data_file SET path = x'2f2f'", "path"),
+        ("UPDATE ducklake_data_file SET record_count = NULL", "record_count"),
+        ("UPDATE l7meter_setting SET value = '2026-1x-01' WHERE name = 'records_from'", "2026-1x"),
+        ("DELETE FROM ducklake_snapshot", ""),
+    ],
+)
+def test_values_of_the_catalog_that_cannot_be(store: Store, sql: str, words: str) -> None:
+    with catalog.writing(store.catalog) as db:
+        side.set_horizon(db, date(2020, 1, 1))
+    in_catalog(sql)(store)
+    with pytest.raises(StoreError, match=rf"catalog\.sqlite: .*{words}.*; .*restore the catalog"):
+        verify(Store.open(store.path))
 
 
 @pytest.mark.parametrize(

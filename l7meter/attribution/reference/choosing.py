@@ -97,10 +97,17 @@ def doubts(snapshots: Iterable[Snapshot], day: date) -> list[str]:
 def read_pins(shelf: Shelf) -> list[Pin]:
     """The pins of a folder, by their first day. Raises `UsageError` for what is no pin."""
     path = shelf.folder / PINS
-    if not path.is_file():
-        return []
     try:
-        hunks = tomllib.loads(path.read_text("utf-8"))["pin"]
+        text = path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}; ask its owner, or name another directory of "
+            "reference data with --refdata"
+        ) from error
+    try:
+        hunks = tomllib.loads(text)["pin"]
         pins = [Pin(hunk["since"], hunk["until"], tuple(hunk["snapshots"])) for hunk in hunks]
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not as 'l7meter refdata use' writes it: {error}") from error

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from l7meter.reports.units import bytes_text, count_text, number_text, percent_text
+from l7meter.units import bytes_text, count_text, number_text, percent_text
 
 
 @pytest.mark.parametrize(
