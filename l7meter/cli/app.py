@@ -31,6 +31,7 @@ from l7meter.cli import (
     sourcing,
     status,
     storing,
+    whatif,
 )
 from l7meter.cli.printing import flush
 from l7meter.errors import L7MeterError
@@ -75,6 +76,7 @@ for commands in (
     explaining,
     quality,
     reconciling,
+    whatif,
     init,
     config,
     running,
