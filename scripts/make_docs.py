@@ -6,7 +6,8 @@ A page is a function that returns Markdown, and an entry in `PAGES`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,30 @@ import typer.main
 
 from l7meter import schema
 from l7meter.analysis.catalogue import COMMON_COLUMNS, Query, catalogue
+from l7meter.analysis.whatif import Answer, Selection, caches, limits, mirrors, peers
+from l7meter.attribution import Attribution
 from l7meter.attribution.reference.importers import load as load_importers
 from l7meter.cli.app import app
 from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
 from l7meter.formats.readings import READINGS
+from l7meter.ingest import Said, ingest
 from l7meter.ingest.capture import CAPTURES
 from l7meter.job.reference import table as configuration
 from l7meter.privacy import table as personal
+from l7meter.reports.columns import kind_of, shown
+from l7meter.sources import discover
+from l7meter.store import Store, connect
 from l7meter.store.usage import USAGE
 
 DOCS = Path(__file__).parents[1] / "docs"
+SAMPLES = Path(__file__).parents[1] / "sample_logs"
+# as scripts/demo.sh reads them
+DEMO: tuple[tuple[tuple[str, ...], str | None], ...] = (
+    (("apache/other_vhosts*",), "debian-vhost-combined"),
+    (("apache/access.log.bz2",), "debian-combined"),
+    (("nginx", "nginx-json", "nginx-l7meter", "caddy", "haproxy", "squid", "varnish"), None),
+)
 
 
 def queries_page() -> str:
@@ -239,6 +253,50 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def whatif_page() -> str:
+    """What-ifs: the figures of the demo are made."""
+    page = (DOCS / "whatif.md").read_text(encoding="utf-8")
+    return _between(page, "<!-- demo: begin -->\n", "<!-- demo: end -->", _demo())
+
+
+def _demo() -> str:
+    """What-ifs of the store that `make demo` makes, as Markdown."""
+    selection = Selection(only=(("ecosystem", "pypi"),))
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        for names, format_ in DEMO:
+            paths = [str(each) for name in names for each in sorted(SAMPLES.glob(name))]
+            with Store.open_or_create(store) as opened:
+                ingest(
+                    discover(paths)[0],
+                    opened,
+                    Said(format_),
+                    attribution=Attribution(None, refdata=Path(folder) / "refdata"),
+                )
+        with connect(store, locked=True) as con:
+            answers = [
+                (caches.cache(con, by="all", sizes=[10**7, 3 * 10**7, 10**8, None]), "cache", "cache_size", "bytes", "avoidable_bytes", "avoidable_share", "origin_requests", "validations"),
+                (caches.cache(con, sizes=[None], limit=6), "organization", "attribution", "bytes", "avoidable_bytes", "avoidable_share"),
+                (caches.cache(con, selection, by="agent-kind", sizes=[None]), "agent_kind", "bytes", "avoidable_bytes", "avoidable_share"),
+                (mirrors.mirrors(con, count=4), "place", "bytes", "fill_bytes", "saved_bytes", "cumulative_share"),
+                (peers.peers(con, limit=4), "organization", "bytes", "own_bytes", "peer_bytes", "peer_share"),
+                (limits.policy(con, [limits.Tier.parse("free: 3/s"), limits.Tier.parse("paid: 15/s")]), "tier", "limits", "users", "touched_users", "excess_requests", "excess_bytes"),
+            ]  # fmt: skip
+    return "\n".join(_answer(answer, columns) for answer, *columns in answers)
+
+
+def _answer(answer: Answer, columns: Sequence[str]) -> str:
+    rows = answer.rows.select(columns)
+    kinds = [kind_of(name, type_) for name, type_ in rows.schema.items()]
+    right = ["---" if kind == "text" else "---:" for kind in kinds]
+    lines = [f"| {' | '.join(columns)} |", f"|{'|'.join(right)}|"]
+    for row in rows.iter_rows():
+        cells = (shown(value, kind) for value, kind in zip(row, kinds, strict=True))
+        lines.append(f"| {' | '.join(_cell(each) for each in cells)} |")
+    notes = [f"- {note}" for note in answer.notes]
+    return "\n".join([f"**{answer.title}**", "", *lines, "", *notes, *([""] if notes else [])])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "formats.md": formats_page,
@@ -247,6 +305,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "refdata-sources.md": refdata_sources_page,
     "run.md": run_page,
     "schema.md": schema_page,
+    "whatif.md": whatif_page,
 }
 
 
