@@ -16,7 +16,7 @@ from l7meter.analysis.catalogue import Query, catalogue, run
 from l7meter.store import Connection, Store, connect, retain
 
 QUERIES = catalogue()
-ROLLED_UP = [q for q in QUERIES if re.search(r"\busage(_by_hour)?\(", q.sql)]
+ROLLED_UP = [q for q in QUERIES if re.search(r"\busage(_by_hour\(|_daily\b|\()", q.sql)]
 PERIODS: dict[str, dict[str, object]] = {
     "all": {},
     "until": {"until": FIRST + timedelta(days=2)},
@@ -129,6 +129,23 @@ def test_these_queries_read_rollups() -> None:
     """What a foundation asks of years that are gone; a query that no longer does, says so here."""
     assert {query.name for query in ROLLED_UP} == {
         *("agent_kinds", "ai_share", "artifact_kinds", "attribution_split", "avoidable"),
-        *("by_day", "by_hour", "cache_mix", "ci_share", "daily_clients", "ecosystems", "growth"),
-        *("network_kinds", "packages", "sampling", "top_asns", "top_organizations"),
+        *(
+            "by_day",
+            "by_hour",
+            "cache_mix",
+            "ci_ai_growth",
+            "ci_share",
+            "daily_clients",
+            "ecosystems",
+            "growth",
+        ),
+        *(
+            "network_kinds",
+            "packages",
+            "sampling",
+            "sudden_consumers",
+            "top_asns",
+            "top_organizations",
+            "week_on_week",
+        ),
     }
