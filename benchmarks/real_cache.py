@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ http {{
   proxy_cache_path {folder}/cache levels=2 keys_zone=kept:8m inactive=30d use_temp_path=off{limit};
   server {{ listen 127.0.0.1:{origin}; root {folder}/files; access_log {folder}/origin.log l7;
     location /packages/ {{ add_header Cache-Control "max-age=31536000, immutable"; }}
-    location /simple/ {{ add_header Cache-Control "max-age=3600"; try_files $uri/index.html =404; }} }}
+    location /simple/ {{ add_header Cache-Control "max-age={lifetime}"; try_files $uri/index.html =404; }} }}
   upstream there {{ server 127.0.0.1:{origin}; keepalive 8; }}
   server {{ listen 127.0.0.1:{cache}; location / {{
     proxy_pass http://there; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
@@ -105,12 +105,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(folder: Path, limit: int | None) -> Iterator[tuple[int, int]]:
-    """An origin and a cache in front of it; gives their ports."""
+def nginx(folder: Path, limit: int | None, lifetime: int = 3600) -> Iterator[tuple[int, int]]:
+    """An origin and a cache in front of it; gives their ports. Pages are fresh for `lifetime` seconds."""
     origin, cache = free_port(), free_port()
     room = f" max_size={limit}" if limit else ""
     user = "user root;" if os.getuid() == 0 else ""
-    text = NGINX.format(folder=folder, log=LOG, origin=origin, cache=cache, limit=room)
+    text = NGINX.format(
+        folder=folder, log=LOG, origin=origin, cache=cache, limit=room, lifetime=lifetime
+    )
     (folder / "nginx.conf").write_text(user + text)
     process = subprocess.Popen([shutil.which("nginx") or "nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")])  # fmt: skip
     try:
@@ -133,9 +135,16 @@ def _listening(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def replay(
-    port: int, requests: list[Request], seconds: float = 0, folder: Path | None = None
+    port: int,
+    requests: list[Request],
+    seconds: float = 0,
+    folder: Path | None = None,
+    between: Callable[[int], None] | None = None,
 ) -> int:
-    """Ask one after the other, over `seconds`; gives the most octets that a cache in `folder` held meanwhile."""
+    """Ask one after the other, over `seconds`; gives the most octets that a cache in `folder` held meanwhile.
+
+    `between` is called with the number of each request before it, and with how many there were at the end.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port)
     tags: dict[str, str] = {}
     began, most = time.monotonic(), 0
@@ -143,6 +152,8 @@ def replay(
         wait = began + seconds * number / len(requests) - time.monotonic()
         if wait > 0:
             time.sleep(wait)
+        if between:
+            between(number)
         fields = {"part": {"Range": "bytes=0-99"}, "again": {"If-None-Match": tags.get(request.path, "")}}  # fmt: skip
         connection.request("GET", request.path, headers=fields.get(request.kind, {}))
         answer = connection.getresponse()
@@ -153,6 +164,8 @@ def replay(
         if folder and number % 50 == 0:
             most = max(most, held(folder))
     connection.close()
+    if between:
+        between(len(requests))
     return most
 
 
@@ -173,12 +186,17 @@ def asked(log: Path) -> Asked:
     return Asked(len(lines), sum(int(line.split()[-2]) for line in lines))
 
 
-def predicted(log: Path, store: Path, sizes: list[int | None]) -> dict[int | None, Asked]:
+def predicted(
+    log: Path,
+    store: Path,
+    sizes: list[int | None],
+    lifetimes: Mapping[str, timedelta | None] = KEPT,
+) -> dict[int | None, Asked]:
     """What `whatif cache` says the origin is asked for with a cache of each size."""
     with Store.open_or_create(store) as opened:
         ingest([str(log)], opened, Said(log_format=LOG), attribution=Attribution(["pypi"]))
     with connect(store, locked=True) as con:
-        rows = caches.cache(con, by="all", sizes=sizes, lifetimes=KEPT).rows
+        rows = caches.cache(con, by="all", sizes=sizes, lifetimes=lifetimes).rows
     return {
         row["cache_size"]: Asked(row["origin_requests"], row["origin_bytes"])
         for row in rows.to_dicts()
@@ -188,6 +206,7 @@ def predicted(log: Path, store: Path, sizes: list[int | None]) -> dict[int | Non
 
 def straight(folder: Path, requests: list[Request]) -> Path:
     """The origin's log of the requests without a cache."""
+    (folder / "origin.log").unlink(missing_ok=True)
     with nginx(folder, None) as (origin, _):
         replay(origin, requests)
     log = folder / "straight.log"

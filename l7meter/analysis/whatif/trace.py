@@ -109,7 +109,7 @@ def read(
     else:
         parts = _Parts(-(-int(expected["n"].sum()) // frame_rows))
     reader = con.sql(sql, params=values or None).to_arrow_reader(BATCH_ROWS)
-    batches = (frame for batch in reader for frame in (pl.DataFrame(batch),) if frame.height)
+    batches = _ahead(frame for batch in reader for frame in (pl.DataFrame(batch),) if frame.height)
     if parts.count <= 1:
         whole = list(batches)
         if whole:
@@ -141,6 +141,15 @@ def at_once(work: Callable[[pl.DataFrame], T], parts: Iterable[pl.DataFrame]) ->
             del part
         while waiting:
             yield waiting.popleft()[1].result()
+
+
+def _ahead(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same, the next one made while the last is looked at."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
