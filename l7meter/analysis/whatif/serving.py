@@ -99,14 +99,15 @@ class Caches:
         of = self.objects
         place, size = of.place[kept], of.size[kept]
         # to the order of time, and back
-        rank = np.zeros(int(of.place.max(initial=-1)) + 1, np.int64)
+        rank = np.zeros(int(of.place.max(initial=-1)) + 1, np.int32)
         rank[place] = 1
-        rank = np.cumsum(rank) - 1
+        rank = np.cumsum(rank, dtype=np.int32) - 1
         when = rank[place]
         earlier = np.full(len(when), -1)
         before = of.earlier[kept]
         found = before >= 0
         earlier[when[found]] = rank[of.place[before[found]]]
+        del rank, place, before  # a tenth of all memory
         sizes = np.empty_like(size)
         sizes[when] = size if of.copies is None else np.minimum(size * of.copies[kept], _LARGEST)
         keeps = np.empty(len(when), np.bool_)

@@ -42,6 +42,7 @@ def room_needed(earlier: Ints, size: Ints, keeps: Bools) -> Ints:
     spans = (earlier[right] << 32) | right
     spans.sort()
     right, left = spans & 0xFFFFFFFF, spans >> 32
+    del spans
     rank = np.cumsum(found, dtype=np.int32)
     rank -= 1
     weight = np.where(keeps, size, 0)
