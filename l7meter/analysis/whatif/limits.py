@@ -19,7 +19,7 @@ from l7meter.units import bytes_text
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MONTH = 30 * 86_400
 SMALL = 1000**3
-PART_ROWS = 10_000_000  # whose windows are counted at once: some 1 GB
+PART_ROWS = 25_000_000  # whose windows are counted at once: some 3 GB
 USERS = {
     "address": "client_address",
     "organization": "if(attributable, organization, client_address)",
