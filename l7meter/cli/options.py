@@ -52,7 +52,7 @@ EngineOption = Annotated[
     str | None, typer.Option("--engine", metavar="ENGINE", help="What reads packet captures: columnar (the default) or exact, which takes one packet after the other: slower, the same records. tshark opens TLS with the secrets that a pcapng holds.")
 ]  # fmt: skip
 KeysOption = Annotated[
-    Path | None, typer.Option("--tls-keys", metavar="FILE", help="Key log (SSLKEYLOGFILE) that opens TLS and QUIC in packet captures; needs tshark and the extra l7meter[tshark].")
+    Path | None, typer.Option("--tls-keys", metavar="FILE", help="Key log (SSLKEYLOGFILE) that opens TLS and QUIC in packet captures; needs tshark and the extra 'tshark'.")
 ]  # fmt: skip
 RegistryOption = Annotated[
     list[str] | None, typer.Option("--registry", metavar="[HOST=]ECOSYSTEM", help="What the sources are logs of (a purl type: pypi, npm, maven, oci, ...), where host and path do not tell; with HOST= (or *.DOMAIN=) what that host serves, whatever its name or paths look like.")

@@ -55,6 +55,16 @@ def test_help_has_examples(run: Run, command: list[str]) -> None:
     assert group or f"$ l7meter {' '.join(command)}" in text
 
 
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_help_loses_nothing_to_markup(command: list[str]) -> None:
+    """What stands in brackets is taken for a style, and not shown."""
+    found = typer.main.get_command(app)
+    for name in command:
+        found = found.commands[name]  # type: ignore[attr-defined]
+    for parameter in found.params:
+        assert "[" not in (getattr(parameter, "help", "") or "")
+
+
 def test_examples_of_map_name_columns(run: Run) -> None:
     _, out, _ = run("ingest", "--help")
     pairs = re.findall(r"--map\s+(\w+)=(\w+)", out.decode())

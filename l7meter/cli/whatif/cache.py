@@ -46,7 +46,7 @@ def cache(
     until: UntilOption = None,
     sizes: Annotated[str, typer.Option("--sizes", metavar="SIZE,...", help="Sizes of the cache: 10GB, 10GiB, inf for one without limit.")] = "10GB,100GB,1TB,inf",
     ttl: LifetimeOption = None,
-    policy: Annotated[str, typer.Option("--policy", help="What the cache drops when it is full: lru is exact at all sizes; fifo, clock, sieve, s3fifo, lfu, arc, gdsf and tinylfu need l7meter[caches].")] = "lru",
+    policy: Annotated[str, typer.Option("--policy", help="What the cache drops when it is full: lru is exact at all sizes; fifo, clock, sieve, s3fifo, lfu, arc, gdsf and tinylfu need the extra 'caches'.")] = "lru",
     sample: Annotated[float | None, typer.Option("--sample", metavar="PART", help="Look at this part of all objects only, such as 0.01; the error is stated.")] = None,
     limit: LimitOption = 20,
     price: PriceOption = None,
