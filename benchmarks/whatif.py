@@ -20,7 +20,7 @@ from benchmarks import measure, popular
 from l7meter.analysis.whatif import Selection, caches
 from l7meter.analysis.whatif.objects import objects
 from l7meter.analysis.whatif.serving import FOREVER, Caches, Rules
-from l7meter.analysis.whatif.trace import read, scopes
+from l7meter.analysis.whatif.trace import ordered, read, scopes
 from l7meter.store import connect
 
 DATA = Path(__file__).parent / "data"
@@ -68,6 +68,7 @@ def beside_libcachesim(store: Path) -> None:
         largest = scopes(con, selection, "organization").head(1)
         columns = {"kind": "0::UTINYINT", "action": "0::UTINYINT", "octets": "server_bytes"}
         (frame,) = read(con, selection, largest, by="organization", columns=columns, where="is_download")  # fmt: skip
+        frame = ordered(frame)
     rules = Rules(np.array([FOREVER]), 0)
     began = time.perf_counter()
     made = Caches(objects(frame, np.zeros(frame.height, np.int64)), 1, rules)

@@ -3,10 +3,13 @@
 -- Work that begins with nothing kept: a session is the downloads of one agent at one address with
 -- no pause longer than `gap`; it is a cold start if its first artifact was fetched before by the
 -- same organisation (or, among a provider's tenants and where it is unknown, by the same address).
--- By what is known of CI (`ci` as in ci_share): `sessions`, `cold_starts` and `cold_share` of them,
--- `bytes` and `downloads`, `repeated_bytes` of artifacts that were fetched before, and
--- `bytes_per_session`. What was fetched before the period is not known. A pause of a session across
--- its border makes it two.
+-- By what is known of CI (`ci` as in ci_share): `sessions`, how many begin on a day that has any
+-- (`sessions_per_day`), `cold_starts` and `cold_share` of them, `bytes` and `downloads`,
+-- `repeated_bytes` of artifacts that were fetched before, their part `repeated_share` of the
+-- `bytes`, and `bytes_per_session`. Before means at an earlier instant: where a log has whole
+-- seconds, what comes in the same second was not there, and of several artifacts that come first
+-- in one second all must have been. What was fetched before the period is not known. Downloads
+-- without a time or an address belong to no session and are left out.
 --
 -- Parameters:
 -- since = null : timestamp : only records from this instant on (UTC)
@@ -16,7 +19,7 @@
 -- ecosystem = null : string : only records of this ecosystem (purl type)
 WITH deliveries AS (
     SELECT
-        ts, server_bytes, server_bytes_basis, source_id, source_line,
+        ts, server_bytes, server_bytes_basis,
         coalesce(sample_weight, 1) AS weight,
         hash(client_address, agent_name, agent_version) AS worker,
         CASE
@@ -24,13 +27,12 @@ WITH deliveries AS (
             WHEN NOT agent_ci THEN 'no'
             ELSE '(not said)'
         END AS ci,
-        row_number() OVER (
+        ts > min(ts) OVER (
             PARTITION BY hash(
                 attributable IS TRUE, if(attributable, organization, client_address),
                 server_address, url_path
             )
-            ORDER BY ts, source_id, source_line
-        ) > 1 AS repeated
+        ) AS repeated
     FROM records
     WHERE
         is_download AND ts IS NOT NULL AND client_address IS NOT NULL
@@ -42,7 +44,7 @@ placed AS (
     SELECT
         *,
         coalesce(
-            ts - lag(ts) OVER (PARTITION BY worker, ci ORDER BY ts, source_id, source_line) > $gap,
+            ts - lag(ts) OVER (PARTITION BY worker, ci ORDER BY ts, repeated) > $gap,
             true
         ) AS begins
     FROM deliveries
@@ -50,11 +52,15 @@ placed AS (
 SELECT
     ci,
     count(*) FILTER (WHERE begins) AS sessions,
+    count(*) FILTER (WHERE begins)
+        / count(DISTINCT ts::DATE) FILTER (WHERE begins) AS sessions_per_day,
     count(*) FILTER (WHERE begins AND repeated) AS cold_starts,
     count(*) FILTER (WHERE begins AND repeated) / count(*) FILTER (WHERE begins) AS cold_share,
     sum(weight)::BIGINT AS downloads,
     sum(server_bytes * weight)::BIGINT AS bytes,
     coalesce(sum(server_bytes * weight) FILTER (WHERE repeated), 0)::BIGINT AS repeated_bytes,
+    coalesce(sum(server_bytes * weight) FILTER (WHERE repeated), 0)
+        / nullif(sum(server_bytes * weight), 0) AS repeated_share,
     sum(server_bytes * weight) / count(*) FILTER (WHERE begins) AS bytes_per_session,
     coalesce(sum(weight) FILTER (WHERE server_bytes IS NULL), 0)::BIGINT AS unmeasured,
     string_agg(DISTINCT server_bytes_basis, '+' ORDER BY server_bytes_basis) AS basis

@@ -64,5 +64,6 @@ SELECT
 FROM deliveries
 LEFT JOIN agents ON deliveries.organization = agents.organization
 GROUP BY deliveries.organization
+HAVING count(*) FILTER (WHERE NOT managed) > 0
 ORDER BY shadow_bytes DESC, deliveries.organization
 LIMIT $limit

@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-import polars as pl
 import pytest
-from conftest import SOURCES, Fill, frame
+from conftest import Fill
+from uses import START, asked, got
 
-from l7meter import schema
-from l7meter.analysis.catalogue import load, run
 from l7meter.errors import UsageError
-
-START = datetime(2026, 11, 2, tzinfo=UTC)  # a Monday
-NO_SOURCES = pl.DataFrame(schema=SOURCES)
-
-
-def got(hours: float, organization: str | None, path: str = "/a", size: int = 100, **more: Any) -> dict[str, object]:  # fmt: skip
-    """A delivery `hours` after the Monday began."""
-    return {
-        "ts": START + timedelta(hours=hours),
-        "organization": organization,
-        "attributable": organization is not None,
-        "client_address": "192.0.2.1",
-        "server_address": "files.pypi.example",
-        "url_path": path,
-        "response_status_code": 200,
-        "is_download": True,
-        "server_bytes": size,
-        "server_bytes_basis": "message",
-        "exchange_kind": "http",
-        "agent_name": "pip",
-        "agent_kind": "package-manager",
-        **more,
-    }
-
-
-def asked(store_of: Fill, name: str, rows: list[dict[str, object]], **given: object) -> list[dict[str, Any]]:  # fmt: skip
-    records = frame(pl.DataFrame(rows, infer_schema_length=None), schema.POLARS)
-    records = records.with_columns(source_id=pl.lit("one"), source_line=pl.int_range(1, pl.len() + 1))  # fmt: skip
-    return run(store_of(records, NO_SOURCES), load(name), given).to_dicts()
 
 
 def test_redundancy_index(store_of: Fill) -> None:
@@ -53,6 +21,22 @@ def test_redundancy_index(store_of: Fill) -> None:
     assert (cloud["attribution"], cloud["redundancy_index"]) == ("provider", 1.0)  # strangers
 
 
+def test_who_has_no_address_repeats_nothing(store_of: Fill) -> None:
+    rows = [got(n, None, client_address=None) for n in range(3)]
+    rows += [got(4, "Cloud", client_address=None, attributable=False)]
+    answer = asked(store_of, "redundancy_index", rows)
+    assert [(row["downloads"], row["artifacts"], row["repeated_bytes"]) for row in answer] == [
+        (1, 1, 0),
+        (3, 3, 0),
+    ]
+    assert [row["median_gap"] for row in answer] == [None, None]
+
+
+def test_one_sampled_delivery_is_no_repetition(store_of: Fill) -> None:
+    (row,) = asked(store_of, "redundancy_index", [got(0, "A", sample_weight=100.0)])
+    assert (row["downloads"], row["artifacts"], row["redundancy_index"]) == (100, 100, 1.0)
+
+
 def test_shadow_downloads(store_of: Fill) -> None:
     manager = {"agent_name": "Nexus", "agent_kind": "repository-manager"}
     rows = [
@@ -62,6 +46,7 @@ def test_shadow_downloads(store_of: Fill) -> None:
         got(3, "A", "/c", 5, is_download=False),
         got(4, "B", "/a", 9_000),  # has no manager
         got(5, "Cloud", "/a", 9_000, attributable=False, **manager),
+        got(6, "C", "/a", 70, **manager),  # fetches nothing past it
     ]
     (row,) = asked(store_of, "shadow_downloads", rows)
     assert row == {
@@ -76,9 +61,8 @@ def test_cold_starts(store_of: Fill) -> None:
     rows = [
         got(0, "A", "/a", 10, **runner),
         got(0.1, "A", "/b", 20, **runner),
-        got(
-            1, "A", "/a", 10, **runner
-        ),  # another session, which begins with what was fetched before
+        # another session, which begins with what was fetched before
+        got(1, "A", "/a", 10, **runner),
         got(1.2, "A", "/c", 30, **runner),
         got(2, "A", "/new", 40, agent_ci=False),
         got(2.1, "A", "/a", 10, agent_ci=False),
@@ -86,19 +70,35 @@ def test_cold_starts(store_of: Fill) -> None:
     yes, no = asked(store_of, "cold_starts", rows)
     assert (yes["ci"], yes["sessions"], yes["cold_starts"], yes["cold_share"]) == ("yes", 2, 1, 0.5)
     assert (yes["bytes"], yes["repeated_bytes"], yes["bytes_per_session"]) == (70, 10, 35.0)
+    assert (yes["sessions_per_day"], yes["repeated_share"]) == (2.0, 1 / 7)
     assert (no["ci"], no["sessions"], no["cold_starts"], no["repeated_bytes"]) == ("no", 1, 0, 10)
     (all_one, _) = asked(store_of, "cold_starts", rows, gap="2h")
     assert (all_one["sessions"], all_one["cold_starts"]) == (1, 0)
 
 
+def test_the_same_second_is_not_before(store_of: Fill) -> None:
+    one, other = ({"client_address": f"192.0.2.{n}"} for n in (1, 2))
+    rows = [got(0, "A", "/a", **one), got(0, "A", "/a", **other)]
+    # its session begins with /new as much as with /a
+    rows += [got(5, "A", "/a", **one), got(5, "A", "/new", **one)]
+    rows += [got(9, "A", "/a", **other)]
+    (row,) = asked(store_of, "cold_starts", rows)
+    assert (row["sessions"], row["cold_starts"], row["repeated_bytes"]) == (4, 1, 200)
+
+
 def test_growth_of_ci_and_ai(store_of: Fill) -> None:
+    week = 7 * 24
     rows = [got(0, "A", size=60), got(30, "A", size=40, agent_ci=True)]
-    rows += [got(7 * 24 + 1, "A", size=100, agent_ci=True), got(7 * 24 + 2, "A", size=100, agent_kind="ai-crawler")]  # fmt: skip
-    first, second = asked(store_of, "ci_ai_growth", rows)
+    rows += [got(week + 1, "A", size=100, agent_ci=True)]
+    rows += [got(week + 30, "A", size=100, agent_kind="ai-crawler")]
+    rows += [got(2 * week, "A", size=10, agent_ci=True)]
+    first, second, third = asked(store_of, "ci_ai_growth", rows)
     assert (first["week"], first["days"]) == (START.date(), 2)
     assert (first["ci_bytes"], first["ci_share"], first["ci_change"]) == (40, 0.4, None)
+    assert (first["requests"], first["ci_requests"], first["ai_requests"]) == (2, 1, 0)
     assert (second["ci_share"], second["ci_change"]) == (0.5, 1.5)
-    assert (second["ai_bytes"], second["ai_change"]) == (100, None)
+    assert (second["ai_bytes"], second["ai_requests"], second["ai_change"]) == (100, 1, None)
+    assert (third["days"], third["ci_share"], third["ci_change"]) == (1, 1.0, None)
 
 
 def test_week_on_week(store_of: Fill) -> None:
@@ -117,6 +117,19 @@ def test_week_on_week(store_of: Fill) -> None:
         asked(store_of, "week_on_week", rows, by="package")
 
 
+def test_weeks_compare_that_have_as_many_days(store_of: Fill) -> None:
+    until = {"until": START + timedelta(days=28)}
+    whole = [got(24 * day, "A", size=10) for day in range(28)]
+    (row,) = asked(store_of, "week_on_week", whole, **until)
+    assert (row["weeks"], row["usual_bytes"], row["change"]) == (3, 70, 0.0)
+    (row,) = asked(store_of, "week_on_week", whole[2:], **until)  # the store begins on a Wednesday
+    assert (row["weeks"], row["usual_bytes"], row["change"]) == (2, 70, 0.0)
+    lost = [each for day, each in enumerate(whole) if day != 16]  # of the week before the last
+    (row,) = asked(store_of, "week_on_week", lost, **until)
+    assert (row["previous_bytes"], row["bytes"], row["change"]) == (60, 70, None)
+    assert (row["weeks"], row["usual_bytes"]) == (2, 70)
+
+
 def test_sudden_consumers(store_of: Fill) -> None:
     usual = [100, 110, 90, 100, 105, 95, 100, 100, 2000, 100]  # odd on the ninth day
     rows = [got(24 * day, "A", size=size) for day, size in enumerate(usual)]
@@ -127,10 +140,24 @@ def test_sudden_consumers(store_of: Fill) -> None:
     assert (sudden["median_bytes"], sudden["spread_bytes"], sudden["days"]) == (100, 50, 8)
     assert sudden["z"] == 38.0
     assert (new["organization"], new["z"], new["days"]) == ("New", None, 0)
-    # days without requests are days of nothing
+
+
+def test_days_without_requests_count_as_zero_and_days_without_a_log_do_not(store_of: Fill) -> None:
     rows = [got(0, "A", size=100), got(24 * 20, "A", size=1000)]
-    (back,) = asked(store_of, "sudden_consumers", rows, floor=101)
-    assert (back["median_bytes"], back["days"]) == (0, 20)
+    others = [got(24 * day, "B", size=1) for day in range(21) if day not in (3, 4)]
+    (back,) = asked(store_of, "sudden_consumers", rows + others, floor=101)
+    assert (back["organization"], back["median_bytes"], back["days"]) == ("A", 0, 18)
+    logged = [*range(10), *range(30, 33)]  # three weeks of logs are lost
+    rows = [got(24 * day, name, size=1000) for day in logged for name in ("A", "B")]
+    assert asked(store_of, "sudden_consumers", rows, floor=100) == []
+
+
+def test_a_new_consumer_is_shown_once_it_takes_much(store_of: Fill) -> None:
+    rows = [got(24 * day, "A", size=1) for day in range(20)]
+    rows += [got(24 * day, "New", size=size) for day, size in ((10, 5), (11, 500), (12, 600))]
+    (new,) = asked(store_of, "sudden_consumers", rows, floor=100)
+    assert (new["organization"], new["day"]) == ("New", (START + timedelta(days=11)).date())
+    assert (new["z"], new["median_bytes"], new["days"]) == (None, None, 1)
 
 
 def test_spike(store_of: Fill) -> None:
@@ -142,8 +169,32 @@ def test_spike(store_of: Fill) -> None:
     assert of["organization", "B"]["difference_bytes"] == 700
     assert of["organization", "B"]["contribution"] == 1.0
     assert of["organization", "A"]["contribution"] == 0.0
-    assert of["artifact", "/b"]["contribution"] == pytest.approx(600 / 700)
+    assert of["artifact", "files.pypi.example/b"]["contribution"] == pytest.approx(600 / 700)
     assert of["agent", "npm"]["previous_bytes"] == 0
     top = asked(store_of, "spike", rows, limit=1, **period)
-    assert [row["name"] for row in top if row["dimension"] == "artifact"] == ["/b"]
+    assert [row["name"] for row in top if row["dimension"] == "artifact"] == [
+        "files.pypi.example/b"
+    ]
     assert len({row["dimension"] for row in top}) == len(top) == 7
+
+
+def test_namesakes_of_other_registries_are_others(store_of: Fill) -> None:
+    rows = [
+        got(25, "A", size=5, package_ecosystem="npm", package_name="beta"),
+        got(
+            26,
+            "A",
+            size=7,
+            package_ecosystem="pypi",
+            package_name="beta",
+            server_address="b.example",
+        ),
+    ]
+    found = asked(store_of, "spike", rows, since="2026-11-03", until="2026-11-04")
+    named = [(row["name"], row["bytes"]) for row in found if row["dimension"] in ("package", "artifact")]  # fmt: skip
+    assert named == [
+        ("pypi/beta", 7),
+        ("npm/beta", 5),
+        ("b.example/a", 7),
+        ("files.pypi.example/a", 5),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -94,8 +95,9 @@ def many(count: int = 2500) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def con(tmp_path_factory: pytest.TempPathFactory) -> Connection:
-    return opened(tmp_path_factory.mktemp("whatif") / "store", many())
+def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with opened(tmp_path_factory.mktemp("whatif") / "store", many()) as connection:
+        yield connection
 
 
 SIZES = (20_000, 100_000, 400_000, None)

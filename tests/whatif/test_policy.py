@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,9 @@ def requests(count: int = 1500) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def con(tmp_path_factory: pytest.TempPathFactory) -> Connection:
-    return opened(tmp_path_factory.mktemp("policy") / "store", requests())
+def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with opened(tmp_path_factory.mktemp("policy") / "store", requests()) as connection:
+        yield connection
 
 
 def counted(tier: Tier, by: str) -> dict[str, tuple[int, int]]:

@@ -75,10 +75,17 @@ def cache(
         "cacheable_requests": f"count(*) FILTER (WHERE {eligible})",
         "cacheable_bytes": f"coalesce(sum(server_bytes) FILTER (WHERE {eligible}), 0)",
     }
-    found = scopes(con, selection, by, **(kept if sample is not None else {}))
+    told = {
+        "unchanged": "count(server_bytes) FILTER (WHERE response_status_code = 304)",
+        "unchanged_bytes": "coalesce(sum(server_bytes) FILTER (WHERE response_status_code = 304), 0)",
+        "weighted": "count(*) FILTER (WHERE sample_weight <> 1)",
+    }
+    found = scopes(con, selection, by, **told, **(kept if sample is not None else {}))
     named = found.filter(pl.col("attribution") != "unknown") if "attribution" in found.columns else found  # fmt: skip
     shown = named.head(limit) if limit else named
-    unchanged, weighted, mean = _looked_up(con, selection)
+    sums = {name: int(found[name].sum()) for name in (*told, "bytes", "requests", "unmeasured")}
+    unchanged = sums["unchanged_bytes"] / max(sums["unchanged"], 1)
+    mean = sums["bytes"] / max(sums["requests"] - sums["unmeasured"], 1)
     drawn = Sample(sample, mean / sample) if sample else None
     rules = Rules(_microseconds(lifetimes), round(unchanged))
     finite = any(size is not None for size in sizes)
@@ -88,13 +95,15 @@ def cache(
         where=eligible, sample=drawn, frame_rows=PART_ROWS,
         apart="scope" if finite or policy != "lru" else "key",
     )  # fmt: skip
-    sums = pl.concat([_EMPTY, *at_once(lambda frame: _of_part(frame, rules, policy, sizes), parts)])
-    rows = _rows(shown, sums, by, sizes, finite and policy == "lru", sample is not None)
+    served = pl.concat(
+        [_EMPTY, *at_once(lambda frame: _of_part(frame, rules, policy, sizes), parts)]
+    )
+    rows = _rows(shown, served, by, sizes, finite and policy == "lru", sample is not None)
     return Answer(
         _title(by, selection),
         with_cost(rows, "avoidable_bytes", "avoidable_cost", price),
         _notes(found, named, shown),
-        [*_assumptions(lifetimes, policy, unchanged, weighted, sample, price), *placed],
+        [*_assumptions(lifetimes, policy, unchanged, sums["weighted"], sample, price), *placed],
     )
 
 
@@ -120,19 +129,6 @@ def _microseconds(lifetimes: Mapping[str, timedelta | None]) -> np.ndarray:
     """For each kind; what is not kept does not come here."""
     given = (lifetimes.get(kind) for kind in KINDS)
     return np.array([FOREVER if each in (None, timedelta.max) else each // timedelta(microseconds=1) for each in given])  # fmt: skip
-
-
-def _looked_up(con: Connection, selection: Selection) -> tuple[float, int, float]:
-    """What a 304 costs (the mean of those measured; a header section that is not, costs nothing), how
-    many requests are of sampled logs, and the octets of a mean response.
-    """
-    where, values = selection.where()
-    sql = (
-        "SELECT avg(server_bytes) FILTER (WHERE response_status_code = 304), "
-        f"count(*) FILTER (WHERE sample_weight <> 1), avg(server_bytes) FROM records WHERE {where}"
-    )
-    unchanged, weighted, mean = con.execute(sql, values or None).fetchall()[0]
-    return float(unchanged or 0), int(weighted), float(mean or 0)
 
 
 _SUMS = ("traced", "traced_octets", *Served._fields)

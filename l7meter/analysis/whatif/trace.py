@@ -86,7 +86,8 @@ def read(
     frame_rows: int = FRAME_ROWS,
 ) -> Iterator[pl.DataFrame]:
     """The requests as frames of `scope` (UInt64), `ts` (Int64, µs since 1970), `key` (UInt64: the object)
-    and `columns` (SQL over `records`, none of them null), by scope and time; of a sample also `chance`.
+    and `columns` (SQL over `records`, none of them null), as `ordered` puts them in order; of a sample
+    also `chance`.
 
     `of` are rows of `scopes` for the same selection and `by`: others are left out. A frame has whole
     scopes, some `frame_rows` rows of them, more only if one scope has; with `apart="key"` it has whole
@@ -113,7 +114,7 @@ def read(
     if parts.count <= 1:
         whole = list(batches)
         if whole:
-            yield _ordered(pl.concat(whole))
+            yield pl.concat(whole)
         return
     folder = own_directory() / f"trace-{uuid.uuid4().hex}"
     folder.mkdir()
@@ -121,13 +122,15 @@ def read(
         schema = _spill(folder, parts, batches)
         for number in range(parts.count):
             if (part := _load(folder, number, schema)).height:
-                yield _ordered(part)
+                yield part
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def at_once(work: Callable[[pl.DataFrame], T], parts: Iterable[pl.DataFrame]) -> Iterator[T]:
-    """The work on each part, as many at once as there are cores and memory for; parts are read as they are needed."""
+    """The work on each part, put in order, as many at once as there are cores and memory for; parts are
+    read as they are needed.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     waiting: deque[tuple[int, Future[T]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
@@ -137,7 +140,7 @@ def at_once(work: Callable[[pl.DataFrame], T], parts: Iterable[pl.DataFrame]) ->
                 or part.height + sum(rows for rows, _ in waiting) > AT_ONCE_ROWS
             ):
                 yield waiting.popleft()[1].result()
-            waiting.append((part.height, pool.submit(work, part)))
+            waiting.append((part.height, pool.submit(lambda each: work(ordered(each)), part)))
             del part
         while waiting:
             yield waiting.popleft()[1].result()
@@ -152,8 +155,8 @@ def _ahead(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             yield batch
 
 
-def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
-    """By scope and time; rows of one instant as they came."""
+def ordered(frame: pl.DataFrame) -> pl.DataFrame:
+    """Requests by scope and time; those of one instant as they came."""
     ts, scope = frame["ts"].to_numpy(), frame["scope"].to_numpy()
     if not (ts[1:] >= ts[:-1]).all():  # 87 ns a row; records of one source are in order
         order = np.argsort(ts, kind="stable")
