@@ -14,6 +14,8 @@ for question in attribution_split bases redundant_downloads; do
   echo
   $bin query $question --store $store
 done
+echo
+$bin whatif cache --by all --sizes 10MB,inf --store $store
 printf '\nThe same exchanges, from packets and from the log that nginx wrote of them:\n'
 $bin ingest sample_pcaps/nginx-pip-npm-session.pcap sample_pcaps/nginx-pip-npm-session.l7meter.log \
   --store demo/captures --output json >/dev/null
