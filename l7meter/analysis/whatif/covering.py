@@ -31,6 +31,7 @@ def greedy(codes: Sequence[Ints], weight: Ints, count: int) -> tuple[list[Choice
     Of equal gains the earlier dimension and the smaller number goes first.
     """
     left = weight.astype(np.int64).copy()
+    free = np.ones(len(left), np.bool_)  # also cells without weight are somebody's
     chosen: list[Choice] = []
     covered = 0
     bound = int(weight.sum())
@@ -46,9 +47,10 @@ def greedy(codes: Sequence[Ints], weight: Ints, count: int) -> tuple[list[Choice
         while place >= len(gains[of]):
             place -= len(gains[of])
             of += 1
-        cells = np.flatnonzero((codes[of] == place) & (left > 0))
+        cells = np.flatnonzero((codes[of] == place) & free)
         covered += int(left[cells].sum())
         left[cells] = 0
+        free[cells] = False
         chosen.append(Choice(of, cells))
     return chosen, bound
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from l7meter.analysis.parameters import Parameter
 from l7meter.analysis.whatif.answer import Answer
+from l7meter.analysis.whatif.country import with_country
 from l7meter.analysis.whatif.scope import Selection
 from l7meter.errors import UsageError
 from l7meter.store import Connection
@@ -32,7 +35,9 @@ _LIMIT = re.compile(r"\s*([\d.]+\s*[a-zA-Z]*)\s*/\s*([smhd])\s*")
 
 
 class Limit(NamedTuple):
-    """So many requests, or octets, in each window of so many seconds (UTC, from midnight)."""
+    """So many requests, or octets, in each window of so many seconds, counted from 1970 in UTC: those that
+    divide a day begin at midnight.
+    """
 
     what: str  # requests, bytes
     amount: int
@@ -89,6 +94,7 @@ def policy(
     by: str = "address",
     small: int = SMALL,
     users: int | None = None,
+    refdata: Path | None = None,
 ) -> Answer:
     """Of each tier: how many users it touches, and which requests and octets lie above it.
 
@@ -97,13 +103,15 @@ def policy(
     `limits`, `users` and `touched_users`, `small_users` (who take `small` octets a month at most) and
     `small_touched` of these, `small_shared` of those who are behind an address that many share,
     `excess_requests`, `excess_bytes` and their shares. With `users`, rows are so many users of most
-    excess octets of each tier, with what they are. Raises `UsageError` for a `by` that is none.
+    excess octets of each tier, with what they are. `refdata` is the folder of imported reference data,
+    of which the countries of a selection are taken. Raises `UsageError` for a `by` that is none.
     """
     if by not in USERS:
         raise UsageError(f"no kind of user {by}; there are {', '.join(USERS)}")
     if not tiers:
         raise UsageError("no tier was given; give one such as 'free: 3/s, 10GB/d'")
     selection = selection or Selection()
+    placed = with_country(con, selection, [], refdata)
     where, values = selection.where()
     everyone = _everyone(con, where, values, by)
     days = _seconds(con, where, values) / 86_400
@@ -119,15 +127,16 @@ def policy(
         _title(by, selection),
         rows,
         _notes(over, everyone, tiers),
-        _assumptions(by, small, days),
+        [*_assumptions(by, small, days), *_windows(tiers), *placed, *_privacy(con)],
     )
 
 
 def _everyone(con: Connection, where: str, values: dict[str, Any], by: str) -> pl.DataFrame:
     sql = f"""
-    SELECT {USERS[by]} AS user, any_value(organization ORDER BY organization) AS organization,
+    SELECT {USERS[by]} AS user, min(organization) AS organization,
         bool_or(shared_egress IS NOT NULL) AS shared, count(*) AS requests,
-        coalesce(sum(server_bytes), 0)::BIGINT AS bytes
+        coalesce(sum(server_bytes), 0)::BIGINT AS bytes, count(*) - count(server_bytes) AS unmeasured,
+        count(*) FILTER (WHERE sample_weight <> 1) AS sampled
     FROM records WHERE {where} GROUP BY 1"""
     found: pl.DataFrame = con.sql(sql, params=values or None).pl()
     return found
@@ -158,8 +167,9 @@ def _above(user: str, where: str, tier: Tier, parts: int) -> str:
     for number, limit in enumerate(tier.limits):
         window = f"epoch_us(ts) // {limit.seconds * 1_000_000}"
         counts = limit.what == "requests"
-        total = "count(*)" if counts else "sum(server_bytes)"
-        full.append(f"full_{number} AS (SELECT hash({user}) AS who, {window} AS w FROM records WHERE {mine} GROUP BY ALL HAVING {total} > {limit.amount})")  # fmt: skip
+        # octets can be reached to the last one, and requests without any come after
+        over = f"count(*) > {limit.amount}" if counts else f"sum(server_bytes) >= {limit.amount}"
+        full.append(f"full_{number} AS (SELECT hash({user}) AS who, {window} AS w FROM records WHERE {mine} GROUP BY ALL HAVING {over})")  # fmt: skip
         near.append(f"(hash({user}), {window}) IN (FROM full_{number})")
         order = f"OVER (PARTITION BY user, {window} ORDER BY ts, source_id, source_line ROWS UNBOUNDED PRECEDING)"
         before = f"count(*) {order} - 1" if counts else f"sum(octets) {order} - octets"
@@ -220,6 +230,10 @@ def _notes(
         notes.append(f"{tier.name}: {each.height:,} users would be touched, who have {bytes_text(int(whole['bytes'].sum()))}; {small.height:,} of them are small.")  # fmt: skip
     if nobody := int(everyone.filter(pl.col("user").is_null())["requests"].sum()):
         notes.append(f"{nobody:,} requests have no client's address: no limit counts them.")
+    if unmeasured := int(everyone["unmeasured"].sum()):
+        notes.append(f"{unmeasured:,} requests have no byte count: limits of requests count them, limits of bytes count nothing for them.")  # fmt: skip
+    if sampled := int(everyone["sampled"].sum()):
+        notes.append(f"{sampled:,} requests are of sampled logs; each is counted once, and nothing is scaled up: more lies above, and touches more.")  # fmt: skip
     return notes
 
 
@@ -230,3 +244,24 @@ def _assumptions(by: str, small: int, days: float) -> list[str]:
         f"A user is {'an' if by[0] in 'aeiou' else 'a'} {by}" + ("" if by == "address" else ", and where that is not known (or is a provider's tenant) an address") + "; behind one address there may be many.",
         f"Small is who takes {bytes_text(small)} in 30 days at most" + (f"; the {days:.1f} days measured are scaled to that." if days > 1 else "; what was measured is less than a day, and taken for one."),
     ]  # fmt: skip
+
+
+def _windows(tiers: Sequence[Tier]) -> list[str]:
+    """Of limits that are no whole number: the windows in which they are one."""
+    odd = {each: None for tier in tiers for each in tier.limits if each.seconds not in SECONDS.values()}  # fmt: skip
+    told = ", ".join(f"{each.amount:,} in {each.seconds:,} s" for each in odd)
+    return [f"A limit that is no whole number is counted in longer windows: {told}."] if odd else []
+
+
+_MODES = {
+    "truncated": "Addresses of some sources are truncated: a user there is a network, and more lies above than would of each of its clients.",
+    "pseudonymous": "Addresses of some sources are pseudonyms: with another key the same client is another user.",
+    "none": "Addresses of some sources were not kept: no limit counts their clients.",
+}  # fmt: skip
+
+
+def _privacy(con: Connection) -> list[str]:
+    """What the privacy of sources does to users."""
+    kept = con.sql("SELECT DISTINCT privacy FROM sources WHERE privacy IS NOT NULL").fetchall()
+    modes = {json.loads(text).get("addresses") for (text,) in kept}
+    return [text for mode, text in _MODES.items() if mode in modes]

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from l7meter.cli.options import DEFAULT_STORE, Output, OutputOption, StoreOption, examples
+from l7meter.cli.options import (
+    DEFAULT_STORE,
+    Output,
+    OutputOption,
+    RefdataOption,
+    StoreOption,
+    examples,
+)
 from l7meter.cli.quality import SinceOption, UntilOption
 from l7meter.cli.whatif.options import OnlyOption, OrganizationOption, print_answer, selection
 from l7meter.errors import UsageError
@@ -28,6 +35,7 @@ def policy(
     only: OnlyOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    refdata: RefdataOption = None,
     output: OutputOption = Output.table,
 ) -> None:  # fmt: skip
     """Whom limits on requests or bytes would touch: how many, how much lies above, and how many small users by accident."""
@@ -39,11 +47,11 @@ def policy(
     if not isinstance(least, int):
         raise UsageError(f"--small {small}: give bytes, such as 1GB")
     wanted = selection(since, until, only, organization)
-    if "country" in (name for name, _ in wanted.only):
-        raise UsageError("--only country: a policy is not by country; give another dimension")
     tiers = [limits.Tier.parse(each) for each in tier]
     with connect(store, locked=True) as connection:
-        answer = limits.policy(connection, tiers, wanted, by=by, small=least, users=users)
+        answer = limits.policy(
+            connection, tiers, wanted, by=by, small=least, users=users, refdata=refdata
+        )
     print_answer(answer, output)
 
 
