@@ -1,7 +1,12 @@
-"""Numbers as people read them: SI bytes, grouped counts, percentages."""
+"""Numbers as people read and write them: SI bytes, grouped counts, percentages."""
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
+_SIZES = {prefix: 1000**n for n, prefix in enumerate(("", *"kmgtpe"))}
+_SIZES |= {f"{prefix}i": 1024**n for n, prefix in enumerate("kmgtpe", start=1)}
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
@@ -32,3 +37,11 @@ def percent_text(ratio: float, *, signed: bool = False) -> str:
     if not signed and 0 < ratio < 0.0005:
         return "< 0.1 %"
     return f"{ratio * 100:+,.1f} %" if signed else f"{ratio * 100:,.1f} %"
+
+
+def octets(text: str) -> int:
+    """The octets that a text says: `10GB`, `10 GiB`, `1500`. Raises `ValueError` for any other."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?i?)b?", text.strip(), re.IGNORECASE)
+    if match is None or match[2].lower() not in _SIZES:
+        raise ValueError(text)
+    return int(Decimal(match[1]) * _SIZES[match[2].lower()])

@@ -5,25 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import NamedTuple
 
 from l7meter.errors import UsageError
+from l7meter.units import octets
 
 Value = int | float | str | date | datetime | timedelta | None
 NULL = "null"
 
-_UNITS = {prefix: 1000**n for n, prefix in enumerate(("", *"kmgtpe"))}
-_UNITS |= {f"{prefix}i": 1024**n for n, prefix in enumerate("kmgtpe", start=1)}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LINE = re.compile(r"(\w+)\s*=\s*(.*?)\s+:\s+(\w+)\s+:\s+(.+)")
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?i?)b?", text.strip(), re.IGNORECASE)
-    if match is None or match[2].lower() not in _UNITS:
-        raise ValueError(text)
-    return int(Decimal(match[1]) * _UNITS[match[2].lower()])
 
 
 def _duration(text: str) -> timedelta:
@@ -58,7 +49,7 @@ TYPES: dict[str, _Type] = {
     "timestamp": _Type(_timestamp, (datetime,), "2026-11-01 or 2026-11-01T12:00:00Z"),
     "duration": _Type(_duration, (timedelta,), "90s, 24h or 30d"),
     "string": _Type(str, (str,), "text"),
-    "bytes": _Type(_bytes, (int,), "10GB or 10GiB"),
+    "bytes": _Type(octets, (int,), "10GB or 10GiB"),
 }
 
 

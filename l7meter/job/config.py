@@ -16,24 +16,8 @@ from l7meter import tomlfile
 from l7meter.errors import UsageError
 from l7meter.formats import Options
 from l7meter.ingest import Said
-from l7meter.job.keys import (
-    COUNT,
-    DURATION,
-    FLAG,
-    KEEPING,
-    NAME,
-    PAIRS,
-    PARAMETERS,
-    PATH,
-    PATHS,
-    PERIOD,
-    SHARE,
-    TEXT,
-    ZONE,
-    choice,
-    key,
-    many,
-)
+from l7meter.job.keys import DURATION, KEEPING, PAIRS, PARAMETERS, PATHS, PERIOD, ZONE
+from l7meter.tomlkeys import COUNT, FLAG, NAME, PATH, SHARE, TEXT, choice, key, many
 
 FILE = "l7meter.toml"
 VARIABLE = "L7METER_CONFIG"
@@ -215,12 +199,11 @@ def read(path: Path) -> Config:
     with its line: what is no TOML, keys that are not known, values of another type, formats, zones,
     questions and reference data that there are not, what contradicts itself.
     """
-    from l7meter.job.reading import Reader
     from l7meter.job.rules import contradictions
+    from l7meter.tomlreading import Reader
 
-    file = tomlfile.read(path)
-    reader = Reader(file)
-    made = reader.config()
+    reader = Reader(tomlfile.read(path))
+    made = reader.read(Config, TABLES, ARRAYS)
     for place, problem in contradictions(made):
         reader.fault(place, problem)
     if reader.faults:

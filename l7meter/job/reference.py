@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import Field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from l7meter.job.config import ARRAYS, TABLES, Config
-from l7meter.job.keys import FOREVER, KEEPING, REQUIRED
-from l7meter.job.reading import keys
+from l7meter.job.keys import FOREVER, KEEPING
+from l7meter.tomlreading import keys
+from l7meter.tomlreference import reference
 
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
-_HEAD = ("| key | type | default | meaning |", "|---|---|---|---|")
 
 
 def table() -> str:
     """Every key as Markdown: a table for each table of the file."""
-    lines = ["Keys that stand before all tables:", "", *_HEAD, *_rows(Config)]
-    for name, type_ in {**{f"[[{name}]]": ARRAYS[name] for name in ARRAYS}, **{f"[{name}]": TABLES[name] for name in TABLES}}.items():  # fmt: skip
-        sentence = " ".join(inspect.cleandoc(type_.__doc__ or "").split())
-        lines += ["", f"### `{name}`", "", sentence, "", *_HEAD, *_rows(type_)]
-    return "\n".join(lines) + "\n"
-
-
-def _rows(type_: type) -> list[str]:
-    return [
-        f"| `{name}` | {each.metadata['kind'].word} | {_default(each)} | {each.metadata['sentence'].replace('|', chr(92) + '|')} |"
-        for name, each in keys(type_).items()
-    ]
-
-
-def _default(field: Field[Any]) -> str:
-    default = field.metadata["default"]
-    if default is REQUIRED:
-        return "required"
-    return "" if default in (None, (), {}) else f"`{toml(default)}`"
-
-
-def toml(value: Any) -> str:
-    """A value as the file has it. Text is a basic string, whatever it holds."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return '"' + "".join(_escaped(letter) for letter in value) + '"'
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml, value))}]"
-    return str(value)
-
-
-def _escaped(letter: str) -> str:
-    if letter in '"\\':
-        return "\\" + letter
-    # What steers a terminal or hides text, and what TOML does not allow as it is.
-    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
+    return reference(Config, TABLES, ARRAYS)
 
 
 def written(duration: timedelta) -> str:

@@ -16,9 +16,9 @@ from l7meter.errors import UsageError
 from l7meter.formats import shipped
 from l7meter.ingest.capture import CAPTURES, ENGINES
 from l7meter.job.config import Config, ReportConfig, SourceConfig
-from l7meter.job.keys import nearest
 from l7meter.job.seeing import is_file
 from l7meter.tomlfile import Place
+from l7meter.tomlkeys import nearest
 
 Fault = tuple[Place, str]
 _PERIOD = ("since", "until")

@@ -13,8 +13,8 @@ from l7meter import __version__
 from l7meter.errors import L7MeterError, UsageError
 from l7meter.ingest import Said, check
 from l7meter.job.places import ACCESS, LOGS, TEXTFILE, Usual, textfile_directory, zone
-from l7meter.job.reference import toml
 from l7meter.sources import discover
+from l7meter.tomlreference import toml
 
 _PERIODS = {"1h": 3600, "6h": 21_600, "12h": 43_200, "1d": 86_400, "1w": 604_800}
 

@@ -17,8 +17,8 @@ from l7meter.errors import UsageError
 from l7meter.job import config as module
 from l7meter.job.config import ARRAYS, TABLES, Config, PrivacyConfig, ReportConfig, read
 from l7meter.job.keys import DURATION
-from l7meter.job.reading import keys
 from l7meter.job.reference import as_dict, table, written
+from l7meter.tomlreading import keys
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -235,7 +235,7 @@ def test_duration_as_written_is_read_again(seconds: int) -> None:
 def test_show_is_what_was_read(write: Write, tmp_path: Path) -> None:
     """All defaults are values that the file may have."""
     shown = as_dict(read(write(GOOD + REPORT)))
-    from l7meter.job.reference import toml
+    from l7meter.tomlreference import toml
 
     lines = [f"store = {toml(shown['store'])}"]
     for name in (*ARRAYS, *TABLES):

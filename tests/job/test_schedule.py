@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from l7meter.errors import UsageError
 from l7meter.job.config import read
-from l7meter.job.reference import toml
 from l7meter.job.scheduling import KINDS, Plan, Times, planned
 from l7meter.job.scheduling.airflow import _raw
 from l7meter.job.scheduling.yamltext import document
+from l7meter.tomlreference import toml
 
 ODD = "a b%c\"d\\e'f$g{h}é;i"
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from l7meter import tomlfile
 from l7meter.errors import UsageError
-from l7meter.job.reference import toml
 from l7meter.tomlfile import Place, TomlFile
+from l7meter.tomlreference import toml
 
 TEXT = '''\
 # a comment with [[source]] and = in it

@@ -1,14 +1,15 @@
-"""From the tables of a file to the dataclasses of a configuration, with every fault on the way."""
+"""From the tables of a TOML file to dataclasses of `tomlkeys`, with every fault on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, TypeVar
 
-from l7meter.job.config import ARRAYS, TABLES, Config
-from l7meter.job.keys import REQUIRED, Kind, nearest
 from l7meter.tomlfile import Place, TomlFile
+from l7meter.tomlkeys import REQUIRED, Kind, nearest
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -29,18 +30,20 @@ class Reader:
         ordered = sorted(self.faults, key=lambda fault: self.file.line(*fault[0]))
         return [self.file.said(place, problem) for place, problem in ordered]
 
-    def config(self) -> Config:
-        """The configuration; not to be used where there are faults."""
+    def read(self, type_: type[T], tables: Mapping[str, type], arrays: Mapping[str, type]) -> T:
+        """The whole file: `[name]` is the field `name`, `[[name]]` the field `names`, beside `path` and
+        `digest`; not to be used where there are faults.
+        """
         data = self.file.data
-        values = self._values(Config, data, (), [*TABLES, *ARRAYS])
-        for name, type_ in TABLES.items():
+        values = self._values(type_, data, (), [*tables, *arrays])
+        for name, each in tables.items():
             if not isinstance(table := data.get(name, {}), dict):
                 self.fault((name,), f"{name} is a table; write [{name}] and its keys below it")
                 table = {}
-            values[name] = self._made(type_, table, (name,))
-        for name, type_ in ARRAYS.items():
-            values[f"{name}s"] = tuple(self._made(type_, *each) for each in self._tables(name))
-        return Config(path=self._path, digest=self.file.digest, **values)
+            values[name] = self._made(each, table, (name,))
+        for name, each in arrays.items():
+            values[f"{name}s"] = tuple(self._made(each, *found) for found in self._tables(name))
+        return type_(**values, path=self._path, digest=self.file.digest)  # type: ignore[call-arg]
 
     def _tables(self, name: str) -> Iterator[tuple[dict[str, Any], Place]]:
         found = self.file.data.get(name, [])
@@ -71,7 +74,13 @@ class Reader:
             if len(self.faults) == before:
                 return value
         elif default is REQUIRED:
-            what = f"[[{place[0]}]]" if len(place) > 1 else "the file"
+            what = (
+                f"[[{place[0]}]]"
+                if len(place) > 2
+                else f"[{place[0]}]"
+                if len(place) > 1
+                else "the file"
+            )
             self.fault(place, f"{what} needs {field.name}: {field.metadata['sentence']}")
         if default is REQUIRED or default is None:
             return kind.blank if default is REQUIRED else None
