@@ -22,6 +22,7 @@ from l7meter.cli.app import app
 from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
 from l7meter.formats.readings import READINGS
+from l7meter.fund import card_file, cards
 from l7meter.ingest import Said, ingest
 from l7meter.ingest.capture import CAPTURES
 from l7meter.job.reference import table as configuration
@@ -30,6 +31,7 @@ from l7meter.reports.columns import kind_of, shown
 from l7meter.sources import discover
 from l7meter.store import Store, connect
 from l7meter.store.usage import USAGE
+from l7meter.tomlreference import reference
 
 DOCS = Path(__file__).parents[1] / "docs"
 SAMPLES = Path(__file__).parents[1] / "sample_logs"
@@ -297,8 +299,40 @@ def _answer(answer: Answer, columns: Sequence[str]) -> str:
     return "\n".join([f"**{answer.title}**", "", *lines, "", *notes, *([""] if notes else [])])
 
 
+def cost_page() -> str:
+    """Price cards: those that ship, and the keys of a file."""
+    page = (DOCS / "cost.md").read_text(encoding="utf-8")
+    return _between(page, "<!-- cards: generated -->\n", "<!-- cards: end -->", _cards())
+
+
+def _cards() -> str:
+    """The cards with their regions, and what the file of one may hold, as Markdown."""
+    rows = []
+    for card in map(cards.read, cards.names()):
+        link = (
+            f"[{_cell(card.title)}]({card.origin})" if "://" in card.origin else _cell(card.title)
+        )
+        regions = "; ".join(f"`{each.name}` {_prices(each, card)}" for each in card.regions)
+        if card.percentile.price is not None:
+            regions = f"{card.percentile.price:f} a Mbit/s"
+        also = [f"{card.free_bytes} free"] if card.free_bytes else []
+        also += [f"{card.free_requests:,} requests free"] if card.free_requests else []
+        also += [f"at least {card.minimum:f} a month"] if card.minimum else []
+        rows.append(f"| `{card.name}` | {link} | {card.as_of} | {card.currency}/{card.unit} | {regions} | {', '.join(also)} |")  # fmt: skip
+    head = ["| card | price list | as of | money | a unit of bytes, from the first to the last tier | also |", "|---|---|---|---|---|---|"]  # fmt: skip
+    keys = reference(card_file.CardKeys, card_file.TABLES, card_file.ARRAYS)
+    return "\n".join([*head, *rows, "", "## The file of a card", "", keys])
+
+
+def _prices(region: card_file.Region, card: cards.Card) -> str:
+    first, last = region.tiers[0].price, region.tiers[-1].price
+    bytes_ = f"{first:f}" if first == last else f"{first:f} to {last:f}"
+    return bytes_ if region.requests is None else f"{bytes_}, {card.requests_per:,} requests {region.requests:f}"  # fmt: skip
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
+    "cost.md": cost_page,
     "formats.md": formats_page,
     "privacy.md": privacy_page,
     "queries.md": queries_page,

@@ -16,7 +16,7 @@ from l7meter.errors import UsageError
 from l7meter.fund.limits import clamped
 from l7meter.fund.money import apportion
 from l7meter.fund.policy import Outside, Policy, Rule
-from l7meter.fund.rules import Counts, counts
+from l7meter.fund.rules import Counts, Number, counts
 from l7meter.fund.usage import OUTSIDE, Party, Usage
 
 CENT = Decimal("0.01")
@@ -25,14 +25,16 @@ _NOTHING = Fraction(0)
 
 
 class Part(NamedTuple):
-    """What a party has of a pool: `quantity` of the `whole` that counts, in `unit`; money as rounded."""
+    """What a party has of a pool: `quantity` of the `whole` that counts, in `unit`, and its `charge`
+    before limits and rounding.
+    """
 
     pool: str
     driver: str
-    quantity: Fraction
-    whole: Fraction
+    quantity: Number
+    whole: Number
     unit: str
-    amount: Decimal
+    charge: Fraction
 
 
 class Share(NamedTuple):
@@ -51,6 +53,14 @@ class Share(NamedTuple):
     parts: tuple[Part, ...]
     error: Decimal | None = None
 
+    def by_pool(self) -> dict[str, Decimal]:
+        """The amount, pool by pool, in whole cents that add up to it."""
+        names = [part.pool for part in self.parts]
+        if not self.amount or not self.unlimited:
+            return dict.fromkeys(names, Decimal("0.00"))
+        money = apportion(self.amount, [part.charge for part in self.parts], names, CENT)
+        return dict(zip(names, money, strict=True))
+
 
 class Allocation(NamedTuple):
     """The shares of a fund by one rule, the largest first; their amounts add up to `total`."""
@@ -62,10 +72,13 @@ class Allocation(NamedTuple):
     methods: Mapping[str, str]  # by pool: in words, how it was counted
     notes: tuple[str, ...] = ()
 
-    def of(self, name: str) -> Share | None:
-        """The share of an organisation, be it one that pays or not; None for one that used nothing."""
-        found = [each for each in self.shares if each.party.name == name]
-        return min(found, key=lambda each: each.party.standing != "organization", default=None)
+    def named(self) -> dict[str, Share]:
+        """The shares by name: of an organisation what it can be asked for, where there is such a share."""
+        found: dict[str, Share] = {}
+        for each in self.shares:
+            if each.party.name not in found or each.party.standing == "organization":
+                found[each.party.name] = each
+        return found
 
 
 def allocate(usage: Usage, policy: Policy, pools: Mapping[str, Decimal], rule: Rule) -> Allocation:
@@ -77,7 +90,7 @@ def allocate(usage: Usage, policy: Policy, pools: Mapping[str, Decimal], rule: R
     spread = [_way(each, policy) == "spread" for each in parties]
     wanted = [not each for each in spread]
     counted = [(pool, counts(pool.driver, rule, usage, policy, wanted)) for pool in policy.pools]
-    wholes = [sum(of.counts, _NOTHING) for _, of in counted]
+    wholes: list[Number] = [sum(of.counts) for _, of in counted]
     charges = [_charges(Fraction(pools[pool.name]), of, whole) for (pool, of), whole in zip(counted, wholes, strict=True)]  # fmt: skip
     unlimited = [sum((column[n] for column in charges), _NOTHING) for n in range(len(parties))]
     total = sum((pools[pool.name] for pool in policy.pools), Decimal(0))
@@ -103,8 +116,8 @@ def allocate(usage: Usage, policy: Policy, pools: Mapping[str, Decimal], rule: R
     amounts = apportion(total, [row[2] for row in rows], [f"{row[0].name}\0{row[0].standing}" for row in rows], CENT) if total else [Decimal(0)] * len(rows)  # fmt: skip
     made = []
     for (party, word, exact, before, n), amount in zip(rows, amounts, strict=True):
-        parts = _parts(n, amount, policy, counted, charges, wholes) if n >= 0 else ()
-        made.append(Share(party, word, amount, exact, before, parts, _error(n, policy, pools, counted)))  # fmt: skip
+        parts = [Part(pool.name, pool.driver, of.counts[n], whole, of.unit, column[n]) for (pool, of), whole, column in zip(counted, wholes, charges, strict=True)] if n >= 0 else []  # fmt: skip
+        made.append(Share(party, word, amount, exact, before, tuple(parts), _error(n, policy, pools, counted)))  # fmt: skip
     made.sort(key=lambda each: (each.status == "fund", -each.amount, each.party.name, each.party.standing))  # fmt: skip
     return Allocation(rule, total, tuple(made), {pool.name: pools[pool.name] for pool in policy.pools}, {pool.name: of.method for pool, of in counted}, tuple(notes))  # fmt: skip
 
@@ -122,29 +135,17 @@ def _status(party: Party, owed: Fraction) -> str:
     return "pays" if owed else "nothing"
 
 
-def _charges(pool: Fraction, of: Counts, whole: Fraction) -> list[Fraction]:
+def _charges(pool: Fraction, of: Counts, whole: Number) -> list[Fraction]:
     """What of a pool each party has; nobody has anything where nothing counts."""
     if not whole:
         return [_NOTHING] * len(of.counts)
-    once = pool / whole
+    once = pool / Fraction(whole)
     return [each * once if each else _NOTHING for each in of.counts]
 
 
 def _waived(borne: Sequence[Fraction], payers: Sequence[int], policy: Policy) -> list[int]:
     least = policy.limits.waive_below
     return [n for n in payers if least is not None and borne[n] < Fraction(least)]
-
-
-def _parts(n: int, amount: Decimal, policy: Policy, counted: Sequence[tuple[object, Counts]], charges: Sequence[Sequence[Fraction]], wholes: Sequence[Fraction]) -> tuple[Part, ...]:  # fmt: skip
-    """The party's amount, pool by pool; the parts add up to it."""
-    columns = [column[n] for column in charges]
-    names = [pool.name for pool in policy.pools]
-    some = amount and any(columns)
-    money = apportion(amount, columns, names, CENT) if some else [Decimal(0)] * len(names)
-    return tuple(
-        Part(pool.name, pool.driver, of.counts[n], whole, of.unit, each)
-        for pool, (_, of), whole, each in zip(policy.pools, counted, wholes, money, strict=True)
-    )
 
 
 def _error(n: int, policy: Policy, pools: Mapping[str, Decimal], counted: Sequence[tuple[object, Counts]]) -> Decimal | None:  # fmt: skip

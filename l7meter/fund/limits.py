@@ -30,7 +30,8 @@ def clamped(
         if cap * count < total:
             note = f"All {count:,} are at the cap; the fund bears what is left."
         return [cap] * count, note
-    scale = _scale(owed, total, floor, cap)
+    bounded = floor or cap < total
+    scale = _scale(owed, total, floor, cap) if bounded else total / sum(owed, _NOTHING)
     return [min(max(scale * each, floor), cap) for each in owed], note
 
 

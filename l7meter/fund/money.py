@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -23,18 +24,19 @@ def apportion(
     quanta = Fraction(total) / Fraction(quantum)
     if quanta.denominator != 1 or quanta < 0:
         raise ValueError(f"{total} is no whole number of {quantum}")
-    whole = sum(weights, Fraction(0))
     if any(weight < 0 for weight in weights):
         raise ValueError("a weight is negative")
+    common = math.lcm(*(weight.denominator for weight in weights))
+    parts = [weight.numerator * (common // weight.denominator) for weight in weights]
+    whole = sum(parts)
     if not whole:
         if quanta:
             raise ValueError(f"{total} cannot be divided: no weight is above zero")
-        return [Decimal(0) * quantum for _ in weights]
-    once = quanta / whole
-    exact = [weight * once for weight in weights]
-    counts = [each.numerator // each.denominator for each in exact]
-    left = int(quanta) - sum(counts)
-    order = sorted(range(len(exact)), key=lambda n: (counts[n] - exact[n], names[n]))
-    for n in order[:left]:
-        counts[n] += 1
+        return [0 * quantum for _ in weights]
+    both = [divmod(quanta.numerator * part, whole) for part in parts]
+    counts = [count for count, _ in both]
+    if left := quanta.numerator - sum(counts):
+        order = sorted(range(len(both)), key=lambda n: (-both[n][1], names[n]))
+        for n in order[:left]:
+            counts[n] += 1
     return [quantum * count for count in counts]

@@ -20,7 +20,7 @@ from l7meter.fund.shapley import Value, value
 from l7meter.fund.usage import Party, Usage
 
 Ints = NDArray[np.int64]
-_NOTHING = Fraction(0)
+Number = Fraction | int
 
 
 class Counts(NamedTuple):
@@ -30,52 +30,55 @@ class Counts(NamedTuple):
     in words how they were found.
     """
 
-    counts: Sequence[Fraction]
+    counts: Sequence[Number]
     unit: str
     method: str = ""
     errors: Sequence[float] = ()
 
 
-def octets(party: Party, policy: Policy) -> Fraction:
+def octets(party: Party, policy: Policy) -> Number:
     """The octets that count: less what rebates and the allowance take off."""
     return _above(_rebated(party.bytes, party.managed_bytes, party.not_modified_bytes, policy), policy.allowance.bytes)  # fmt: skip
 
 
-def requests(party: Party, policy: Policy) -> Fraction:
+def requests(party: Party, policy: Policy) -> Number:
     """The requests that count."""
     return _above(_rebated(party.requests, party.managed_requests, party.not_modified_requests, policy), policy.allowance.requests)  # fmt: skip
 
 
-def _rebated(whole: int, managed: int, unchanged: int, policy: Policy) -> Fraction:
+def _rebated(whole: int, managed: int, unchanged: int, policy: Policy) -> Number:
     rebate = policy.rebate
-    off = Fraction(str(rebate.repository_managers)) * managed + Fraction(str(rebate.not_modified)) * unchanged  # fmt: skip
-    return whole - off
+    made: Number = whole
+    for part, of in ((rebate.repository_managers, managed), (rebate.not_modified, unchanged)):
+        if part and of:
+            made -= Fraction(str(part)) * of
+    return made
 
 
-def _above(used: Fraction, free: int) -> Fraction:
-    return max(used - free, _NOTHING)
+def _above(used: Number, free: int) -> Number:
+    return max(used - free, 0) if free else used
 
 
-def tiered(party: Party, policy: Policy) -> Fraction:
+def tiered(party: Party, policy: Policy) -> Number:
     """Each octet as often as its tier says."""
-    used, below, sum_ = octets(party, policy), _NOTHING, _NOTHING
+    used, below, sum_ = octets(party, policy), Fraction(0), Fraction(0)
     for tier in policy.tiers:
-        top = used if tier.up_to is None else min(used, Fraction(tier.up_to))
-        sum_ += max(top - below, _NOTHING) * Fraction(tier.rate)
+        top = Fraction(used if tier.up_to is None else min(used, tier.up_to))
+        sum_ += max(top - below, Fraction(0)) * Fraction(tier.rate)
         below = max(top, below)
     return sum_
 
 
-def avoidable(party: Party, policy: Policy) -> Fraction:
+def avoidable(party: Party, policy: Policy) -> Number:
     """Octets that were fetched again count more often; what is free is taken off behind that."""
     again = (Fraction(policy.avoidable.rate) - 1) * party.avoidable_bytes
     rebated = _rebated(party.bytes, party.managed_bytes, party.not_modified_bytes, policy)
     return _above(rebated + again, policy.allowance.bytes)
 
 
-def _each(of: Callable[[Party, Policy], Fraction], unit: str, method: str) -> _Counter:
+def _each(of: Callable[[Party, Policy], Number], unit: str, method: str) -> _Counter:
     def count(usage: Usage, policy: Policy, wanted: Sequence[bool]) -> Counts:
-        return Counts([of(party, policy) if each else _NOTHING for party, each in zip(usage.parties, wanted, strict=True)], unit, method)  # fmt: skip
+        return Counts([of(party, policy) if each else 0 for party, each in zip(usage.parties, wanted, strict=True)], unit, method)  # fmt: skip
 
     return count
 
@@ -114,7 +117,7 @@ def _beyond_allowance(usage: Usage, policy: Policy, wanted: Sequence[bool]) -> I
 def _peak(usage: Usage, policy: Policy, wanted: Sequence[bool]) -> Counts:
     peaks = own_peak(_beyond_allowance(usage, policy, wanted), policy)
     which = "busiest hour" if policy.peak.measure == "peak" else "95th percentile of its hours"
-    return Counts([Fraction(int(each)) for each in peaks], "bytes an hour", f"each by its own {which}, whenever that was")  # fmt: skip
+    return Counts([int(each) for each in peaks], "bytes an hour", f"each by its own {which}, whenever that was")  # fmt: skip
 
 
 def _shapley(usage: Usage, policy: Policy, wanted: Sequence[bool]) -> Counts:
@@ -141,8 +144,8 @@ def counts(driver: str, rule: Rule, usage: Usage, policy: Policy, wanted: Sequen
     if driver == "requests":
         return _each(requests, "requests", "each request counts once")(usage, policy, wanted)
     if driver == "packages":
-        return _each(lambda party, _: Fraction(party.packages if _used(party, policy) else 0), "packages", "each distinct package counts once")(usage, policy, wanted)  # fmt: skip
-    return _each(lambda party, _: Fraction(party.pays and _used(party, policy)), "organisations", "each organisation counts once")(usage, policy, wanted)  # fmt: skip
+        return _each(lambda party, _: party.packages if _used(party, policy) else 0, "packages", "each distinct package counts once")(usage, policy, wanted)  # fmt: skip
+    return _each(lambda party, _: int(party.pays and _used(party, policy)), "organisations", "each organisation counts once")(usage, policy, wanted)  # fmt: skip
 
 
 def _used(party: Party, policy: Policy) -> bool:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 FEW = 10  # parties of which all 1,024 sets are looked at
-WORK = 500_000_000  # hours of parties that are added up: some 8 s
+WORK = 200_000_000  # hours of parties that are added up: some 5 s
 _BLOCK = 4_000_000  # of these at once
 
 
@@ -48,7 +48,7 @@ def value(hours: Ints, measure: str, orders: int, seed: int) -> Value:
     elif len(active) <= FEW:
         found, method = _all_sets(rows, measure), "exact"
     else:
-        pairs = max(min((orders + 1) // 2, WORK // (2 * rows.size)), 8)
+        pairs = max(min((orders + 1) // 2, WORK // (2 * rows.size)), 4)
         found, spread = _drawn(rows, measure, pairs, seed)
         method = f"{2 * pairs:,} orders drawn with seed {seed}"
         errors = [0.0] * len(hours)

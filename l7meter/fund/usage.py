@@ -77,7 +77,7 @@ def read(con: Connection, policy: Policy, period: Period, known: Mapping[str, Kn
     """
     con.execute("CREATE OR REPLACE TEMP TABLE fund_exempt AS SELECT unnest($names::VARCHAR[]) AS name", {"names": sorted(_exempt(policy, known))})  # fmt: skip
     con.execute("CREATE OR REPLACE TEMP TABLE fund_kinds AS SELECT unnest($kinds::VARCHAR[]) AS kind", {"kinds": list(policy.exempt.network_kinds)})  # fmt: skip
-    party = _party(policy)
+    party = party_sql(policy)
     frame = _sums(con, party, period)
     if frame.is_empty():
         raise UsageError(f"no records in {period}: nothing was used that could be shared")
@@ -111,7 +111,7 @@ def _exempt(policy: Policy, known: Mapping[str, Known]) -> set[str]:
     return by_file | set(policy.exempt.organizations)
 
 
-def _party(policy: Policy) -> str:
+def party_sql(policy: Policy) -> str:
     """The SQL of a party's name and standing."""
     company = "coalesce(parent_organization, organization)"
     name = company if policy.fund.payer == "parent" else "organization"
