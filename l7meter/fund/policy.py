@@ -24,6 +24,7 @@ Claim = Literal["measured", "asked"]
 Measure = Literal["peak", "p95"]
 Payer = Literal["organization", "parent"]
 RULES: tuple[Rule, ...] = get_args(Rule)
+EXAMPLE = Path(__file__).with_name("policy.example.toml")
 
 
 def _money(value: Any, _: Path) -> Decimal:
@@ -208,7 +209,8 @@ def read(path: Path) -> Policy:
     """Read and check a policy; `UsageError` names every fault with its line."""
     reader = Reader(tomlfile.read(path))
     made = reader.read(Policy, TABLES, ARRAYS)
-    _check(made, reader)
+    if not reader.faults:  # what contradicts itself is asked of values that are sound
+        _check(made, reader)
     if reader.faults:
         raise UsageError("\n".join(reader.said()))
     return made
