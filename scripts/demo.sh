@@ -23,5 +23,14 @@ $bin sql --store demo/captures "SELECT s.format, count(*) AS exchanges, sum(r.re
   sum(r.response_body_size) AS content_octets, sum(r.server_wire_bytes) AS wire_octets
   FROM records r JOIN sources s USING (source_id) GROUP BY ALL ORDER BY ALL"
 printf '(content differs by the framing of chunks, which nginx counts as content)\n'
+printf '\nA fund of 1,000,000 over that week, shared by what was used (demo/policy.toml):\n'
+$bin day close --store $store --before 2026-11-09 >/dev/null
+$bin fund policy demo/policy.toml >/dev/null
+week=2026-11-02..2026-11-08
+$bin fund allocate --policy demo/policy.toml --period $week --store $store --limit 6
+$bin fund statement --policy demo/policy.toml --period $week --store $store --organization NVIDIA --to demo/statement
+$bin fund publish --period $week --store $store --to demo/report
+printf 'The statement:  demo/statement/*.html, and its figures: %s fund verify demo/statement/*.json --policy demo/policy.toml --store %s\n' $bin $store
+printf 'For the public: demo/report/index.html\n'
 printf '\nAsk your own:   %s sql --store %s "SELECT agent_name, sum(server_bytes) FROM records GROUP BY 1"\n' $bin $store
 printf 'All questions:  %s query\n' $bin

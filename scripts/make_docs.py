@@ -6,8 +6,10 @@ A page is a function that returns Markdown, and an entry in `PAGES`.
 from __future__ import annotations
 
 import inspect
+import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +24,23 @@ from l7meter.cli.app import app
 from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
 from l7meter.formats.readings import READINGS
-from l7meter.fund import card_file, cards
+from l7meter.fund import card_file, cards, comparing
+from l7meter.fund import policy as policies
+from l7meter.fund.account import account
+from l7meter.fund.period import Period
 from l7meter.ingest import Said, ingest
 from l7meter.ingest.capture import CAPTURES
 from l7meter.job.reference import table as configuration
 from l7meter.privacy import table as personal
 from l7meter.reports.columns import kind_of, shown
 from l7meter.sources import discover
-from l7meter.store import Store, connect
+from l7meter.store import Store, close, connect
 from l7meter.store.usage import USAGE
 from l7meter.tomlreference import reference
 
 DOCS = Path(__file__).parents[1] / "docs"
 SAMPLES = Path(__file__).parents[1] / "sample_logs"
+SCHEMAS = Path(__file__).parents[1] / "l7meter/statements"
 # as scripts/demo.sh reads them
 DEMO: tuple[tuple[tuple[str, ...], str | None], ...] = (
     (("apache/other_vhosts*",), "debian-vhost-combined"),
@@ -287,6 +293,63 @@ def _demo() -> str:
     return "\n".join(_answer(answer, columns) for answer, *columns in answers)
 
 
+def fund_page() -> str:
+    """Shares of a fund: the keys of a policy, and the figures of the example."""
+    page = (DOCS / "fund.md").read_text(encoding="utf-8")
+    page = _between(page, "<!-- example: begin -->\n", "<!-- example: end -->", _example())
+    keys = reference(policies.Policy, policies.TABLES, policies.ARRAYS)
+    return _between(page, "<!-- keys: begin -->\n", "<!-- keys: end -->", keys)
+
+
+def _example() -> str:
+    """The fund of docs/examples/fund, from its log, as Markdown."""
+    folder = DOCS / "examples/fund"
+    own = folder / "organizations.toml"
+    with tempfile.TemporaryDirectory() as temporary:
+        store = Path(temporary) / "store"
+        attribution = Attribution(["pypi"], organizations=own, refdata=Path(temporary) / "refdata")
+        with Store.open_or_create(store) as opened:
+            ingest(
+                discover([str(folder / "access.log.gz")])[0],
+                opened,
+                Said("combined"),
+                attribution=attribution,
+            )
+            close(opened, date(2026, 11, 1))
+        with connect(store, locked=True) as con:
+            made = account(con, policies.read(folder / "policy.toml"), Period.parse("2026-10"))
+    shares = comparing.side_by_side(made).drop("requests", "share", "lowest", "highest")
+    moved = comparing.disagreement(made)
+    title = (
+        f"{made.policy.fund.name}, {made.period}: {made.chosen.total:,} {made.policy.fund.currency}"
+    )
+    return "\n".join(
+        [
+            _answer(Answer(title, shares.rename({"amount": made.chosen.rule})), shares.rename({"amount": made.chosen.rule}).columns),
+            _answer(Answer("What each assumption moves", moved), moved.columns),
+        ]
+    )  # fmt: skip
+
+
+def statements_page() -> str:
+    """Statements: the keys of their JSON, from its schema."""
+    schema_ = json.loads((SCHEMAS / "statement.schema.json").read_text(encoding="utf-8"))
+    rows = ["| key | type | meaning |", "|---|---|---|", *_keys(schema_, "")]
+    page = (DOCS / "statements.md").read_text(encoding="utf-8")
+    return _between(page, "<!-- keys: begin -->\n", "<!-- keys: end -->", "\n".join(rows) + "\n")
+
+
+def _keys(of: dict[str, Any], place: str) -> Iterator[str]:
+    for name, each in of.get("properties", {}).items():
+        where = f"{place}.{name}".lstrip(".")
+        types = each.get("type", "string")
+        listed = [types] if isinstance(types, str) else types
+        word = " or ".join(listed)
+        yield f"| `{where}` | {word} | {_cell(each['description'])} |"
+        yield from _keys(each.get("items", {}), f"{where}[]")
+        yield from _keys(each, where)
+
+
 def _answer(answer: Answer, columns: Sequence[str]) -> str:
     rows = answer.rows.select(columns)
     kinds = [kind_of(name, type_) for name, type_ in rows.schema.items()]
@@ -340,6 +403,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "run.md": run_page,
     "schema.md": schema_page,
     "whatif.md": whatif_page,
+    "fund.md": fund_page,
+    "statements.md": statements_page,
 }
 
 

@@ -27,7 +27,15 @@ PACKAGES = [("ember-core", 800), ("torch-like", 780), ("bonfire", 95), ("lantern
 
 # name: network, agent, requests a day, versions that it uses, part that are index pages, hours, weekends
 USERS = {
-    "Alder Systems": ("192.0.2.0", "ci", 46, 1, 0.2, range(24), True),  # the same file in each build
+    "Alder Systems": (
+        "192.0.2.0",
+        "ci",
+        46,
+        1,
+        0.2,
+        range(24),
+        True,
+    ),  # the same file in each build
     "Birch Bank": ("192.0.2.16", "pip", 14, 40, 0.4, range(8, 18), False),
     "Cedar University": ("192.0.2.32", "pip", 22, 60, 0.3, range(9, 22), True),
     "Dogwood Robotics": ("192.0.2.48", "uv", 12, 30, 0.3, range(9, 19), False),

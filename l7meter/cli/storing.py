@@ -134,18 +134,14 @@ def compact(
 def rollup(
     store: StoreOption = DEFAULT_STORE,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make them all anew, but those whose records are gone.")] = False,
-    close_before: Annotated[str | None, typer.Option("--close-before", metavar="DAY", help="Also close the UTC days before this one, as the nightly job does: only then is it summed up what was fetched again within 24 hours.")] = None,
 ) -> None:  # fmt: skip
     """Sum up the records by the hour and the day that are not summed up yet; every answer stays the same."""
-    from l7meter.store import Store, close, cover
+    from l7meter.store import Store, cover
     from l7meter.store import rebuild as again
 
-    before = parse_day(close_before, "--close-before")
     with Store.open(store) as opened:
         done = again(opened) if rebuild else cover(opened)
-        closed = close(opened, before) if before else []
-    also = f", {len(closed):,} days closed" if before else ""
-    print(f"{_name(store)}: {done:,} records summed up{also}")
+    print(f"{_name(store)}: {done:,} records summed up")
 
 
 def expire(
@@ -245,7 +241,7 @@ def register(root: typer.Typer) -> None:
     app.command(epilog=examples("l7meter store verify", "l7meter store verify --quick"))(verify)
     app.command(epilog=examples("l7meter store repair --dry-run"))(repair)
     app.command(epilog=examples("l7meter store compact --store /srv/meter"))(compact)
-    app.command(epilog=examples("l7meter store rollup", "l7meter store rollup --close-before 2026-11-01"))(rollup)
+    app.command(epilog=examples("l7meter store rollup"))(rollup)
     app.command(epilog=examples("l7meter store expire --keep-days 30 --dry-run", "l7meter store expire --keep-days 30 --yes"))(expire)  # fmt: skip
     app.command(epilog=examples("l7meter store export /srv/copy --since 2026-10-01 --until 2026-11-01", "l7meter store export ./usage --table records --format csv"))(export)  # fmt: skip
     root.add_typer(app, name="store")

@@ -85,7 +85,7 @@ def read(con: Connection, policy: Policy, period: Period, known: Mapping[str, Kn
     notes = []
     unclosed = int(frame["unclosed"].sum())
     if "avoidable" in policy.rules() and unclosed:
-        notes.append(f"{unclosed:,} records are of days that are not closed: what was fetched again on these is not known, and counts once; 'l7meter store rollup --close-before DAY' closes them.")  # fmt: skip
+        notes.append(f"{unclosed:,} records are of days that are not closed: what was fetched again on these is not known, and counts once; 'l7meter day close --before DAY' closes them.")  # fmt: skip
     if policy.rebate.not_modified:
         unchanged, gone = _not_modified(con, party, period)
         frame = _joined(frame, unchanged)
