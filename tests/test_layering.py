@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "l7meter"
 # A room may import from those behind it.
-ROOMS = ("cli", "job", "reports", "fund", "analysis", "ingest", "store", "attribution", "captures", "formats", "sources", "privacy", "base")  # fmt: skip
+ROOMS = ("cli", "job", "statements", "reports", "fund", "analysis", "ingest", "store", "attribution", "captures", "formats", "sources", "privacy", "base")  # fmt: skip
 SIDE_BY_SIDE = ({"reports", "fund", "analysis"}, {"formats", "captures"})
 DOORS = {"duckdb": "store", "dpkt": "captures", "pyshark": "captures", "typer": "cli", "sqlite3": "store"}  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Statements: what an organisation used, what its share is, and how it can check both."""
