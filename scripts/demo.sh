@@ -25,7 +25,9 @@ $bin sql --store demo/captures "SELECT s.format, count(*) AS exchanges, sum(r.re
 printf '(content differs by the framing of chunks, which nginx counts as content)\n'
 printf '\nA fund of 1,000,000 over that week, shared by what was used (demo/policy.toml):\n'
 $bin day close --store $store --before 2026-11-09 >/dev/null
-$bin fund policy demo/policy.toml >/dev/null
+$bin fund policy demo/template.toml >/dev/null
+# what is free and where tiers begin, as small as the samples
+sed 's/"100GB"/"1MB"/; s/"10TB"/"100MB"/' demo/template.toml > demo/policy.toml
 week=2026-11-02..2026-11-08
 $bin fund allocate --policy demo/policy.toml --period $week --store $store --limit 6
 $bin fund statement --policy demo/policy.toml --period $week --store $store --organization NVIDIA --to demo/statement

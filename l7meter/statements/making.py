@@ -21,7 +21,8 @@ from l7meter.statements.document import Document
 from l7meter.store import Connection, connect
 from l7meter.store.evidence import evidence
 
-EXACT_ROWS = 20_000_000  # records that are replayed; of more a sample is
+EXACT_ROWS = 20_000_000  # records that are replayed, and whose addresses are counted; of more a sample is replayed
+_NO_CLIENTS = pl.DataFrame(schema={"name": pl.String, "standing": pl.String, "clients": pl.Int64})
 SAMPLE = 0.01
 SIZE = 10**12
 
@@ -56,8 +57,10 @@ def make(
         wanted = list(names) if names else _all(made, limit)
         _check(made, wanted)
         frames = figures.read(con, policy, period, wanted)
-        frames["clients"] = figures.clients(con, policy, period)
-        saved = _caches(con, policy, period, wanted) if caches else {}
+        where, values = Selection(period.since, period.until).where()
+        ((rows,),) = con.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchall()
+        frames["clients"] = figures.clients(con, policy, period) if rows <= EXACT_ROWS else _NO_CLIENTS  # fmt: skip
+        saved = _caches(con, policy, period, wanted, rows) if caches else {}
         attributions = con.sql(
             "SELECT manifest FROM attributions WHERE attribution_id IN "
             "(SELECT DISTINCT attribution_id FROM records WHERE ts >= $since AND ts < $until) ORDER BY attribution_id",
@@ -91,13 +94,10 @@ def _near(name: str, names: list[str]) -> str:
     return f"; did you mean {found[0]}?" if found else "; 'l7meter fund allocate --limit 0' lists all"  # fmt: skip
 
 
-def _caches(con: Connection, policy: Policy, period: Period, names: Sequence[str]) -> dict[str, Document]:  # fmt: skip
+def _caches(con: Connection, policy: Policy, period: Period, names: Sequence[str], rows: int) -> dict[str, Document]:  # fmt: skip
     """What a private cache would have saved each, without limit and at the size for 90 % of that."""
     if policy.fund.payer == "parent":
         return {}  # a cache is one organisation's
-    within = Selection(period.since, period.until)
-    where, values = within.where()
-    ((rows,),) = con.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchall()
     if not rows:
         return {}
     sample = SAMPLE if rows > EXACT_ROWS else None

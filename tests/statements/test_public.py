@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from datetime import date
 from html.parser import HTMLParser
-from itertools import chain, combinations, product
+from itertools import chain, combinations, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ EXACT = Terms(digits=15, growth=False)
 
 
 def report(path: Path, rows: Iterable[Row], terms: Terms = EXACT, period: Period = DAY, **source: Any) -> Public:  # fmt: skip
+    """The report of a store of these records."""
     return public.make(made(path / "store", rows, **source), period, terms)
 
 
@@ -161,11 +162,20 @@ def test_addresses_are_told_apart_by_records_alone(tmp_path: Path) -> None:
     assert {"top": 0.5, "members": 50, "share": pytest.approx(170 / 220)} in spread["points"]
     with Store.open(store) as opened:
         close(opened, date(2026, 11, 3))
-        retain(opened, date(2026, 11, 3), "test")
+        retain(opened, records=date(2026, 11, 3))
     after = public.make(store, DAY, EXACT).document
     assert after["concentration"]["addresses"] is None
     assert any("removed by retention" in why for why in after["left_out"])
     assert after["totals"]["bytes"] == 220_000
+
+
+def test_logs_without_sizes_have_requests_alone(tmp_path: Path) -> None:
+    rows = [request(each, None, agent_ci=each < 20) for each in range(40)]
+    made = report(tmp_path, rows)
+    assert made.document["totals"]["bytes"] is None
+    assert made.document["agents"][0]["requests"] == 20
+    assert any("no bytes of theirs were measured" in why for why in made.document["left_out"])
+    assert "not measured" in public_page.render(made.document)
 
 
 # What it does not say
@@ -183,34 +193,50 @@ def test_without_addresses_there_is_nothing_to_publish(tmp_path: Path) -> None:
     assert report(tmp_path, rows, privacy='{"addresses": "none"}').document["totals"] is None
 
 
+def test_organizations_are_not_named_where_the_rest_of_all_is_of_few(tmp_path: Path) -> None:
+    rows = crowd(0, 9) + crowd(20, 4, 333, organization="Example Cloud", attributable=False)
+    made = report(tmp_path, rows, EXACT._replace(names=True))
+    assert made.document["organizations"] is None
+    assert 4 * 333 not in set(numbers(made.document))
+
+
+def test_requests_without_an_address_are_of_nobody_knows_how_few(tmp_path: Path) -> None:
+    rows = crowd(0, 9) + crowd(20, 9, network_kind="cloud", agent_kind="mirror")
+    rows.append(request(0, 333, agent_kind="mirror") | {"client_address": None})
+    made = report(tmp_path, rows)
+    assert table(made, "networks") == {"education": (9333, 9), "cloud": (9000, 9)}
+    assert table(made, "agents") == {}  # mirrors of 9333 less clouds of 9000
+
+
 def test_a_difference_of_two_tables_is_no_row_of_few(tmp_path: Path) -> None:
     # of the unknown, 5 sit in a network of unknown kind and 9 in special ones; so do 2 of a known organisation
     nobody = {"organization": None, "attributable": None}
     rows = crowd(0, 5, network_kind="unknown", **nobody) + crowd(10, 9, network_kind="special", **nobody)  # fmt: skip
     rows += crowd(20, 2, 77_777, network_kind="special") + crowd(30, 50)
     made = report(tmp_path, rows)
-    assert table(made, "attribution") == {"organization": (50_000 + 155_554, 52), "unknown": (14_000, 14)}  # fmt: skip
+    assert {key: octets for key, (octets, _) in table(made, "attribution").items()} == {"organization": 205_554, "unknown": 14_000}  # fmt: skip
     # networks by themselves could be shown as they are: 5, 11, 50
     assert table(made, "networks") == {}
     assert any("'networks' is left out" in why for why in made.document["left_out"])
 
 
 def test_nothing_of_a_request_is_in_it(tmp_path: Path) -> None:
-    rows = crowd(0, 9) + [request("2001:db8::1", 5)]
+    rows = [*crowd(0, 9), request("2001:db8::1", 5)]
     manifest = json.dumps({"attribution_id": "a1", "reference_data": [{"name": "dbip-asn-2026-10-01-0f3c1a2b", "as_of": "2026-10-01", "licence": "CC-BY-4.0", "attribution": "IP Geolocation by DB-IP, https://db-ip.com"}]})  # fmt: skip
     made = report(tmp_path, rows, EXACT._replace(names=True), manifests=[manifest], format="secret-format", size_meaning="secret meaning")  # fmt: skip
     octets = b"".join(public_files.octets(made).values())
     assert b"secret" not in octets
     assert b"192.0.2." not in octets
     assert b"2001:db8" not in octets
-    assert b'<a href="https://db-ip.com" rel="noreferrer">' in octets  # what the terms ask for
+    assert (
+        b'<a href="https://db-ip.com" rel="noopener noreferrer">' in octets
+    )  # what the terms ask for
     assert made.document["method"]["formats"] == [{"title": "a format of the publisher's own", "size": None}]  # fmt: skip
 
 
-SECRET = st.fixed_dictionaries(
+WAYS = st.fixed_dictionaries(
     {
-        "client": st.integers(0, 40),
-        "organization": st.sampled_from(["Alder", "Birch", "Cedar", "Dogwood", None]),
+        "organization": st.sampled_from(["Alder", "Birch", "Cedar", None]),
         "attributable": st.booleans(),
         "network_kind": st.sampled_from(["cloud", "education", "research"]),
         "agent_kind": st.sampled_from(["browser", "mirror", "scanner"]),
@@ -218,7 +244,8 @@ SECRET = st.fixed_dictionaries(
         "day": st.integers(0, 1),
     }
 )
-STANDING = "attribution"
+# few ways to ask, of many that could be: most cells are empty, so that differences tell
+ASKED = st.lists(st.tuples(WAYS, st.sets(st.integers(0, 40), min_size=1, max_size=12)), min_size=3, max_size=7)  # fmt: skip
 COLUMNS = {"networks": "network_kind", "agents": "agent_kind", "ecosystems": "package_ecosystem", "days": "day"}  # fmt: skip
 
 
@@ -234,10 +261,11 @@ def keys(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-@settings(max_examples=25)
-@given(rows=st.lists(SECRET, min_size=30, max_size=160), floor=st.integers(2, 6))
-def test_nothing_of_fewer_clients_comes_out(rows: list[dict[str, Any]], floor: int) -> None:
+@settings(max_examples=12)  # a store each
+@given(asked=ASKED, floor=st.integers(2, 6))
+def test_nothing_of_fewer_clients_comes_out(asked: list[tuple[dict[str, Any], set[int]]], floor: int) -> None:  # fmt: skip
     """Neither by a row, nor by the sums of some rows of a table less those of some of another."""
+    rows = [{"client": client, **way} for way, clients in asked for client in sorted(clients)]
     sizes = [1_000_003 * (each + 1) ** 2 + 17 for each in range(len(rows))]
     with tempfile.TemporaryDirectory() as folder:
         found = report(
@@ -264,7 +292,8 @@ def test_nothing_of_fewer_clients_comes_out(rows: list[dict[str, Any]], floor: i
                 assert key not in shown
                 assert sums[key] not in figures
             if key in shown:
-                assert shown[key] == (sums[key], len(clients))
+                assert shown[key][0] == sums[key]
+                assert floor <= (shown[key][1] or 0) <= len(clients)
         if shown:
             assert sum(octets for octets, _ in shown.values()) == sum(sizes)
             parts[name] = shown
@@ -326,7 +355,7 @@ def test_points_of_the_curve_stand_for_enough(octets: list[int], shown: list[boo
     unseen = [sum(hidden[:count]) for count in range(len(octets) + 1)]
     points = [0, *public_spread._points(unseen, len(octets), floor), len(octets)]
     assert points == sorted(points)
-    for low, high in zip(points[:-1], points[1:], strict=True) if len(points) > 2 else ():
+    for low, high in pairwise(points) if len(points) > 2 else ():
         assert high - low >= floor
         assert unseen[high] - unseen[low] == 0 or unseen[high] - unseen[low] >= floor
 
@@ -405,9 +434,10 @@ def test_it_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        public_files.write(to, made, force=True)
+        with pytest.raises(StoreError, match="No space left"):
+            public_files.write(to, made, force=True)
     assert {each.name for each in to.iterdir()} == before
     public_files.write(to, made, force=True)
     assert {each.name for each in to.iterdir()} == before - {"mark"}
@@ -430,7 +460,7 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
     assert "Growth is left out" in done.output
     document = json.loads((tmp_path / "report" / "report.json").read_text())
     assert (document["schema"], document["publisher"]) == ("l7meter.public/1", "Example Foundation")
-    assert document["totals"]["clients"] == 20
+    assert abs(document["totals"]["clients"] - 20) <= 2  # two addresses may meet in a sketch
     nothing = CliRunner().invoke(app, [*arguments, "--force", "--period", "2026-12"])
     assert isinstance(nothing.exception, UsageError) or nothing.exit_code == 2
     assert "no records in 2026-12" in f"{nothing.output}{nothing.exception}"
