@@ -32,7 +32,7 @@ week=2026-11-02..2026-11-08
 $bin fund allocate --policy demo/policy.toml --period $week --store $store --limit 6
 $bin fund statement --policy demo/policy.toml --period $week --store $store --organization NVIDIA --to demo/statement
 $bin fund publish --period $week --store $store --to demo/report
-printf 'The statement:  demo/statement/*.html, and its figures: %s fund verify demo/statement/*.json --policy demo/policy.toml --store %s\n' $bin $store
+printf 'The statement:  demo/statement/*.html, and its figures: %s fund verify demo/statement/nvidia-*.json --policy demo/policy.toml --store %s\n' $bin $store
 printf 'For the public: demo/report/index.html\n'
 printf '\nAsk your own:   %s sql --store %s "SELECT agent_name, sum(server_bytes) FROM records GROUP BY 1"\n' $bin $store
 printf 'All questions:  %s query\n' $bin
