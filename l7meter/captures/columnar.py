@@ -1,9 +1,10 @@
 """The columnar path: the exact path's own state machines, told of runs of packets and not of each.
 
 Most packets carry content whose end is known from a head that passed long ago, in order and whole.
-Those are found for all packets of a window at once (`runs`) and passed over in one step; whatever
-else there is goes to its connection packet by packet. So there is one truth, and the columns decide
-only how often it is asked.
+Those are found for all packets of a window at once (`runs`) and passed over in one step. Exchanges
+that tile their runs become columns without being rows (`lane`), and data that came out of order are
+put in order first where no hole stays (`reordered`); whatever else there is goes to its connection
+packet by packet. So there is one truth, and the columns decide only how often it is asked.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import numpy as np
 import polars as pl
 
 from l7meter.captures.base import Moment
-from l7meter.captures.exact import TCP, Exact, Packet, Pair
+from l7meter.captures.exact import TCP, Exact, Packet, Pair, pair_of
 from l7meter.captures.lane import Lane
 from l7meter.captures.lane_heads import Heads
 from l7meter.captures.view import View
 from l7meter.captures.window import Window
 
 SHORT = 4  # packets of a run that are not worth the columns
+LONG = 64  # packets after which it is tried again whether disorder ends
 Row = dict[str, Any]
 
 
@@ -42,11 +44,11 @@ class Columnar:
         odd = yield from self._odd(view)
         cuts = view.runs.connection
         for first, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-            pair = view.packet(first).pair
-            if pair in odd:
-                odd[pair] += [view.packet(row) for row in range(first, end)]
+            ends = view.ends(first)
+            if (pair := pair_of(*ends)) in odd:
+                odd[pair] += [view.packet(row, ends) for row in range(first, end)]
             else:
-                yield from self._connection(view, lane, first, end, pair)
+                yield from self._connection(view, lane, first, end, ends)
         self.frames += lane.take()
         for packets in odd.values():
             for packet in sorted(packets, key=lambda packet: packet.at.packet):
@@ -70,35 +72,51 @@ class Columnar:
         return segments
 
     def _connection(
-        self, view: View, lane: Lane, first: int, end: int, pair: Pair
+        self, view: View, lane: Lane, first: int, end: int, ends: Pair
     ) -> Iterator[Row]:
-        run = view.runs.run
+        run, pair = view.runs.run, pair_of(*ends)
         place, last = np.searchsorted(run, (first, end)).tolist()
+        row = mend = first  # the next one, and the one from which on disorder is looked at
+        wait = SHORT
         while place < last:
-            begin, behind = int(run[place]), int(run[place + 1])
-            tiles = min(int(lane.tiles[place]), (last - place) // 2) - 1  # the last one goes by row
-            if tiles > 0 and (connection := self.exact.connection(pair)):
+            behind = int(run[place + 1])
+            if row >= behind:  # it was passed with the rows before
+                place += 1
+                continue
+            connection = self.exact.connection(pair)
+            tiles = min(int(lane.tiles[place]), (last - place) // 2) if row == run[place] else 0
+            if tiles > 0 and connection:
                 upto = place + 2 * tiles
-                stretch = view.run(begin, int(run[upto]), connection)
+                stretch = view.run(row, int(run[upto]), ends, connection)
                 if stretch and connection.may_skip(stretch, lane.answer(place)):
                     self.exact.sums.carried += len(stretch.rows)
                     yield from connection.skip(stretch, lane.add(place, upto, connection))
-                    place = upto
+                    row = int(run[upto])
                     continue
-            yield from self._run(view, begin, behind, pair)
-            place += 1
+            if connection and row >= mend and view.turn(row) > behind:
+                stretch = view.mended(row, ends, connection)
+                if stretch and len(stretch.rows) > behind - row and connection.takes(stretch):
+                    self.exact.sums.carried += len(stretch.rows)
+                    yield from connection.run(stretch)
+                    row += len(stretch.rows)
+                    wait = SHORT
+                    continue
+                mend = behind + wait
+                wait = min(2 * wait, LONG)
+            yield from self._run(view, row, behind, ends)
+            row = behind
 
-    def _run(self, view: View, begin: int, behind: int, pair: Pair) -> Iterator[Row]:
+    def _run(self, view: View, begin: int, behind: int, ends: Pair) -> Iterator[Row]:
         """One run; packets that the connection must see, such as a tail sent again, come singly."""
-        step = 1
+        step, pair = 1, pair_of(*ends)
         while begin < behind:
             connection = self.exact.connection(pair) if behind - begin >= SHORT else None
-            stretch = view.run(begin, behind, connection) if connection else None
+            stretch = view.run(begin, behind, ends, connection) if connection else None
             if connection and stretch and connection.takes(stretch):
                 self.exact.sums.carried += behind - begin
                 yield from connection.run(stretch)
                 return
             upto = min(begin + step, behind)
             for row in range(begin, upto):
-                yield from self.exact.segment(view.packet(row))
+                yield from self.exact.segment(view.packet(row, ends))
             begin, step = upto, 2 * step

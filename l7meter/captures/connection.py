@@ -7,11 +7,9 @@ that of all packets, exactly.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from l7meter.captures import records
 from l7meter.captures.base import Endpoint, Moment, Side
@@ -20,9 +18,9 @@ from l7meter.captures.run import Run, Skipped
 from l7meter.captures.speech import Speech, says_client
 from l7meter.captures.sums import Sums
 from l7meter.captures.tcp import ACK, FIN, RST, SYN, Piece, Segment, Stream
+from l7meter.captures.window import Integers
 
 START = 32  # octets of a first segment that may tell who sent it
-_CONTENT = bytes(1 << 20)  # stands for content, of which only the size matters
 Row = dict[str, Any]
 
 
@@ -73,42 +71,52 @@ class Connection:
         self.over = all(self._closed)
         yield from self._whole(self._speech.finished())
 
+    def goes_on(self, sender: int, seq: int) -> bool:
+        """Whether data of this sequence number are the next ones, with nothing open before them."""
+        whole = self.streams[1 - sender].whole and not any(self._closed)
+        return whole and self.streams[sender].goes_on(seq)
+
     def takes(self, run: Run) -> bool:
-        """Whether nothing about the connection asks for each packet of the run."""
-        stream, other = self.streams[run.sender], self.streams[1 - run.sender]
-        known = self._speech.told and stream.goes_on(int(run.seq[run.data[0]]))
-        begun = other.started or not run.opposite.any()  # else an acknowledgement begins it
-        return known and begun and other.whole and not any(self._closed)
+        """Whether nothing about the connection asks for each packet of a run that goes on."""
+        begun = self.streams[1 - run.sender].started or not run.opposite.any()
+        return begun and self._speech.told  # else an acknowledgement begins the other stream
 
     def run(self, run: Run) -> Iterator[Row]:
         """Take a run of segments; gives the rows that are whole by now."""
-        end = run.sender
+        end, speech = run.sender, self._speech
         stream, side = self.streams[end], self._side(end)
         before = list(self.wire)
-        passed = run.wire_passed()
+        data, sizes = run.data.tolist(), run.sizes.tolist()
         place, done = 0, 0
-        while place < len(run.data):
-            within = int(np.searchsorted(run.sizes, done + self._speech.expects(side), "right"))
+        while place < len(data):
+            within = bisect_right(sizes, done + speech.expects(side), place)
             upto = max(within, place + 1)
-            row = int(run.data[upto - 1])
-            self.wire[end] = before[end] + int(passed[0][row])
-            self.wire[1 - end] = before[1 - end] + int(passed[1][row])
-            at = self.last = run.moment(row)
-            size = int(run.sizes[upto - 1]) - done
+            row, size = data[upto - 1], sizes[upto - 1] - done
             stream.passed(size)
             if within > place:  # content throughout: nobody looks at it
-                for start in range(0, size, len(_CONTENT)):
-                    self._speech.piece(side, Piece(_CONTENT[: size - start], 0, at))
+                speech.content(side, size, run.moment(row))
             else:
-                self._speech.piece(side, Piece(run.payload(row), 0, at))
+                speech.piece(side, Piece(run.payload(row), 0, run.moment(row)))
             place, done = upto, done + size
-            yield from self._whole(self._speech.finished())
+            if exchanges := speech.finished():
+                passed = run.wire_passed(int(run.came[upto - 1]))
+                self.wire[end] = before[end] + passed[0]
+                self.wire[1 - end] = before[1 - end] + passed[1]
+                yield from self._whole(exchanges)
         self._finish(run, before)
+
+    def following(self, sender: int) -> int | None:
+        """The sequence number of an end's next octet; None where something is open before it.
+
+        That may be that the other end acknowledged nothing yet, or what did not come.
+        """
+        stream = self.streams[sender]
+        return stream.following if stream.heard and self.goes_on(sender, stream.following) else None
 
     def may_skip(self, run: Run, answer: int) -> bool:
         """Whether exchanges that tile a stretch can be taken for granted: nothing is under way."""
-        asks = self._side(run.sender) is Side.ORIG and self.streams[1 - run.sender].goes_on(answer)
-        return self._speech.idle and asks and self.takes(run)
+        client = self._client == run.sender and self.streams[1 - run.sender].goes_on(answer)
+        return client and self._speech.asks(run.payload(int(run.data[0])))
 
     def skip(self, run: Run, skipped: Skipped) -> Iterator[Row]:
         """Pass a stretch whose exchanges others have made records of."""
@@ -118,20 +126,25 @@ class Connection:
         for of, octets in ((end, skipped.asked), (1 - end, skipped.answered)):
             self.streams[of].passed(octets)
         self._messages += skipped.asked + skipped.answered
-        self._counted[end] = self.wire[end] + skipped.client_wire
-        self._counted[1 - end] = self.wire[1 - end] + skipped.server_wire
+        passed = [
+            [self.wire[end] + client, self.wire[1 - end] + server]
+            for client, server in skipped.wire
+        ]
+        passed = [each[:: -1 if end else 1] for each in passed]  # by end
+        if len(passed) > 1:
+            self._counted = passed[0]
+        self._done.append((skipped.last, passed[-1]))
         self._finish(run, self.wire)
 
-    def wire_since(
-        self, client: NDArray[np.int64], server: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def wire_since(self, client: Integers, server: Integers) -> tuple[Integers, Integers]:
         """Wire octets of each exchange, from what had passed at its end since the stretch began."""
         ends = self._client or 0, 1 - (self._client or 0)
         counted = self._done[-1][1] if self._done else self._counted
         before = [self.wire[end] - counted[end] for end in ends]
         made = []
         for passed, open_ in zip((client, server), before, strict=True):
-            each = np.diff(passed, prepend=0)
+            each = passed.copy()
+            each[1:] -= passed[:-1]
             each[0] += open_
             made.append(each)
         return made[0], made[1]

@@ -39,10 +39,11 @@ class Packet(NamedTuple):
     @property
     def pair(self) -> Pair:
         """Both ends, the lower first."""
-        return _pair(self.sender, self.receiver)
+        return pair_of(self.sender, self.receiver)
 
 
-def _pair(one: Endpoint, other: Endpoint) -> Pair:
+def pair_of(one: Endpoint, other: Endpoint) -> Pair:
+    """Both ends, the lower first."""
     return (one, other) if one < other else (other, one)
 
 
@@ -112,7 +113,7 @@ class Exact:
             return
         ports = int.from_bytes(octets[0:2], "big"), int.from_bytes(octets[2:4], "big")
         sender, other = (datagram.source, ports[0]), (datagram.destination, ports[1])
-        pair = _pair(sender, other)
+        pair = pair_of(sender, other)
         payload, length = octets[8:], max(datagram.length - 8, 0)
         connection = self._udp.get(pair)
         if connection is None:

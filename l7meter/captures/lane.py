@@ -7,6 +7,8 @@ exact path's own reader; all else is arithmetic on columns.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -42,11 +44,13 @@ class Lane:
         if count < 2:
             return
         found, rows = view.found, runs.rows
-        first = rows[self._starts]
         data = found.length[rows]
         self._totals = np.add.reduceat(data, self._starts)
-        place = np.where(data > 0, np.arange(len(rows)), -1)
-        self._ends = np.maximum.reduceat(place, self._starts)  # the row of a run's last data
+        place = np.arange(len(rows))
+        begins = np.minimum.reduceat(np.where(data > 0, place, len(rows)), self._starts)
+        self._begins = np.where(self._totals > 0, begins, self._starts)  # row of a run's first data
+        self._ends = np.maximum.reduceat(np.where(data > 0, place, -1), self._starts)  # and last
+        first = rows[self._begins]
         end_packet = rows[self._ends]
         ends = (found.seq[end_packet] + found.length[end_packet]) % SPACE
         self._wire = [np.cumsum(found.wire[rows] * (runs.sender == end)) for end in (0, 1)]
@@ -69,7 +73,7 @@ class Lane:
         unsteady = (passed > LINGER) | (passed < 0)
         broken = np.logical_or.reduceat(unsteady & ~fresh[:-1], self._starts)
         special = (found.flags[first] & SPECIAL) != 0
-        sender = runs.sender[self._starts]
+        sender = runs.sender[self._begins]
         data = np.frombuffer(view.window.data, np.uint8)
         at = found.payload[first].clip(0, len(data) - 4)
         word = data[at].astype(np.int64) << 16 | data[at + 1].astype(np.int64) << 8 | data[at + 2]
@@ -87,12 +91,11 @@ class Lane:
         heads, data, found = self._heads, self._view.window.data, self._view.found
         asked, answered = first[runs], first[runs + 1]
         start, size = found.payload[asked].tolist(), found.length[asked].tolist()
-        requests = [heads.request(data[a : a + n]) for a, n in zip(start, size, strict=True)]
-        lines, fields = np.array(requests, np.int64).T
+        lines, fields = heads.requests(data[a : a + n] for a, n in zip(start, size, strict=True))
         start = found.payload[answered].tolist()
         limit = (found.payload[answered] + np.minimum(found.length[answered], LONGEST)).tolist()
         ends = [data.find(b"\r\n\r\n", a, z) + 4 for a, z in zip(start, limit, strict=True)]
-        responses = [heads.response(data[a:z]) for a, z in zip(start, ends, strict=True)]
+        responses = heads.responses(data[a:z] for a, z in zip(start, ends, strict=True))
         for side, numbers in enumerate((lines, fields, responses)):
             self._numbers[side, runs] = numbers
         content = np.array(heads.lengths, np.int64)[responses]
@@ -107,21 +110,52 @@ class Lane:
 
     def answer(self, run: int) -> int:
         """The sequence number at which a tile's response begins."""
-        return int(self._view.found.seq[self._view.runs.rows[self._starts[run + 1]]])
+        return int(self._view.found.seq[self._view.runs.rows[self._begins[run + 1]]])
 
     def add(self, begin: int, behind: int, connection: Connection) -> Skipped:
-        """Take the tiles of these runs; what the connection has to know of them."""
+        """Take the tiles of these runs; what the connection has to know of them.
+
+        The last one is the connection's to finish: packets that follow may be its own.
+        """
         runs = np.arange(begin, behind, 2)
         first, last = int(self._starts[begin]), self._ends[runs + 1]
-        lower = self._view.runs.sender[first]  # the end of the pair that asks
+        asks = self._view.runs.sender[self._begins[begin]]  # the end of the pair
         before = [wire[first - 1] if first else 0 for wire in self._wire]
-        passed = [self._wire[end][last] - before[end] for end in (lower, 1 - lower)]
-        asked, answered = self._totals[runs], self._totals[runs + 1]
-        wire = connection.wire_since(passed[0], passed[1])
-        self._taken.append((runs, connection, *wire))
+        passed = [self._wire[end][last] - before[end] for end in (asks, 1 - asks)]
+        if len(runs) > 1:
+            wire = connection.wire_since(passed[0][:-1], passed[1][:-1])
+            self._taken.append((runs[:-1], connection, *wire))
         return Skipped(
-            int(asked.sum()), int(answered.sum()), int(passed[0][-1]), int(passed[1][-1])
+            int(self._totals[runs].sum()),
+            int(self._totals[runs + 1].sum()),
+            [
+                (int(client), int(server))
+                for client, server in zip(passed[0][-2:], passed[1][-2:], strict=True)
+            ],
+            self._row(behind - 2),
         )
+
+    def _row(self, run: int) -> dict[str, Any]:
+        """One tile as a row."""
+        rows, window, size = self._view.runs.rows, self._view.window, self._view.found.length
+        first, last = int(rows[self._begins[run]]), int(rows[self._ends[run + 1]])
+        heads = (
+            of[place]
+            for of, place in zip(self._heads.rows, self._numbers[:, run].tolist(), strict=True)
+        )
+        said = {name: value for head in heads for name, value in head.items()}
+        return said | {
+            "ts": int(window.time[first]) // 1000,
+            "duration": (int(window.time[last]) - int(window.time[first])) / 1e9,
+            "request_size": int(size[first]),
+            "request_body_size": 0,
+            "response_size": int(self._totals[run + 1]),
+            "response_body_size": int(self._content[run]),
+            "missing_bytes": 0,
+            "exchange_kind": "http",
+            "complete": True,
+            "source_line": window.number + first,
+        }
 
     def take(self) -> list[pl.DataFrame]:
         """The tiles as a frame of records."""
@@ -130,7 +164,7 @@ class Lane:
         runs = np.concatenate([taken[0] for taken in self._taken])
         client, server = (np.concatenate([taken[n] for taken in self._taken]) for n in (2, 3))
         found, rows, window = self._view.found, self._view.runs.rows, self._view.window
-        first, last = rows[self._starts[runs]], rows[self._ends[runs + 1]]
+        first, last = rows[self._begins[runs]], rows[self._ends[runs + 1]]
         counts = np.array([len(taken[0]) for taken in self._taken])
         who = pl.DataFrame([taken[1].who() for taken in self._taken], schema=_WHO, orient="row")
         tables = [pl.DataFrame(rows, schema={n: records.SCHEMA[n] for n in names}, orient="row")

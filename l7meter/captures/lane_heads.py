@@ -7,6 +7,7 @@ a target is asked for by many clients. A response recurs but for its date.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from l7meter.captures import records
@@ -21,7 +22,7 @@ COLUMNS = (LINE, FIELDS, RESPONSE)
 KEPT = 100_000  # distinct ones that are remembered
 NONE = -1  # no length: the head is not for the lane
 _DATE = b"\r\nDate: "
-_DATE_SIZE = len(_DATE) + len("Sun, 06 Nov 1994 08:49:37 GMT")  # RFC 9110 section 5.6.7
+_DATE_SIZE = len("Sun, 06 Nov 1994 08:49:37 GMT")  # RFC 9110 section 5.6.7
 _END = re.compile(rb"\n\r?\n")
 _BEGIN = Moment(0, 0)
 
@@ -43,26 +44,31 @@ class Heads:
         if max(len(rows) for rows in self.rows) > KEPT:
             self.__init__()  # type: ignore[misc]
 
-    def request(self, head: bytes) -> tuple[int, int]:
-        """The numbers of a request's line and fields."""
-        end = head.find(b"\n") + 1
-        line, fields = head[:end], head[end:]
-        place, other = self._places[0].get(line), self._places[1].get(fields)
-        return (
-            self._read_line(line) if place is None else place,
-            self._read_fields(fields) if other is None else other,
-        )
+    def requests(self, heads: Iterable[bytes]) -> tuple[list[int], list[int]]:
+        """The numbers of the requests' lines, and of their fields."""
+        line_of, fields_of = self._places[0].get, self._places[1].get
+        lines, others = [], []
+        for head in heads:
+            line, _, fields = head.partition(b"\n")
+            place, other = line_of(line), fields_of(fields)
+            lines.append(self._read_line(line) if place is None else place)
+            others.append(self._read_fields(fields) if other is None else other)
+        return lines, others
 
-    def response(self, head: bytes) -> int:
-        """The number of a response's head."""
-        date = head.find(_DATE)
-        if date > 0 and head[date + _DATE_SIZE : date + _DATE_SIZE + 2] == b"\r\n":
-            head = head[:date] + head[date + _DATE_SIZE :]
-        place = self._places[2].get(head)
-        return self._read_response(head) if place is None else place
+    def responses(self, heads: Iterable[bytes]) -> list[int]:
+        """The numbers of the responses' heads."""
+        number_of = self._places[2].get
+        numbers = []
+        for head in heads:
+            before, date, behind = head.partition(_DATE)
+            if date and behind[_DATE_SIZE : _DATE_SIZE + 2] == b"\r\n":
+                head = before + behind[_DATE_SIZE:]
+            number = number_of(head)
+            numbers.append(self._read_response(head) if number is None else number)
+        return numbers
 
     def _read_line(self, line: bytes) -> int:
-        said = request_line(line) if line.endswith(b"\r\n") else None
+        said = request_line(line) if line.endswith(b"\r") else None
         asks = said is not None and said.method in ("GET", "HEAD")
         self.fit.append(said is not None and asks and said.version in ("1.0", "1.1"))
         self.bare.append(said is not None and said.method == "HEAD")

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from l7meter.captures.base import Moment
 from l7meter.captures.tcp import SPACE
+from l7meter.captures.window import Integers, Rows
 
 
 class Run(NamedTuple):
-    """Packets of a connection as columns: the data of one end, in order, and bare acknowledgements.
+    """Packets of a connection as columns: the data of one end, and bare acknowledgements.
 
-    `data` are the rows that carry data, `sizes` their payload octets summed up; `ack` is -1 where
-    there is none.
+    `data` are the rows that carry data, in the order of the stream, `came` the rows by which each
+    and all before it had come, `sizes` their payload octets summed up; `ack` is -1 where there is
+    none.
     """
 
     sender: int  # the end that sent the data
-    opposite: NDArray[np.bool_]  # rows of the other end
-    data: NDArray[np.int64]
-    rows: NDArray[np.int64]  # in the window
-    seq: NDArray[np.int64]
-    ack: NDArray[np.int64]
-    wire: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-    times: NDArray[np.int64]
+    opposite: Rows  # rows of the other end
+    data: Integers
+    came: Integers
+    rows: Integers  # in the window
+    ack: Integers
+    wire: Integers
+    sizes: Integers
+    times: Integers
     number: int  # of the window's first packet
-    payloads: tuple[NDArray[np.int64], NDArray[np.int64]]  # of the window: places, octets
+    payloads: tuple[Integers, Integers]  # of the window: places, octets
     octets: bytes  # of the window
 
     def moment(self, row: int) -> Moment:
@@ -40,9 +41,11 @@ class Run(NamedTuple):
         start, length = (int(column[self.rows[row]]) for column in self.payloads)
         return self.octets[start : start + length]
 
-    def wire_passed(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Octets of IP packets up to each row, of the sender and of the other end."""
-        return np.cumsum(self.wire * ~self.opposite), np.cumsum(self.wire * self.opposite)
+    def wire_passed(self, row: int) -> tuple[int, int]:
+        """Octets of IP packets up to a row, it included, of the sender and of the other end."""
+        wire, opposite = self.wire[: row + 1], self.opposite[: row + 1]
+        other = int(wire[opposite].sum())
+        return int(wire.sum()) - other, other
 
     def highest_ack(self, *, opposite: bool) -> int | None:
         """The furthest that one end acknowledged."""
@@ -56,10 +59,11 @@ class Run(NamedTuple):
 class Skipped(NamedTuple):
     """Exchanges of a stretch that are records already, in octets.
 
-    Payload of requests and of responses; IP packets of client and server up to the last one's end.
+    Payload of requests and of responses; IP packets of client and server up to the end of the last
+    exchange and, if there is one, of the one before it. `last` is a row that the connection ends.
     """
 
     asked: int
     answered: int
-    client_wire: int
-    server_wire: int
+    wire: list[tuple[int, int]]
+    last: dict[str, Any]

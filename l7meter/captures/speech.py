@@ -15,6 +15,7 @@ from l7meter.captures.tls import Tls, looks_like_tls
 TELLING = 8  # octets of a side that tell what is spoken
 LOOK = 64 << 10  # octets in which TLS is sought in the midst; two records of a side have 33 KiB
 START_LINE = len("G / HTTP/1.1\n")  # octets of the shortest one
+_CONTENT = bytes(1 << 20)  # stands for content, of which only the size matters
 _CLIENT_HELLO, _SERVER_HELLO = b"\x01", b"\x02"  # in the sixth octet
 
 
@@ -91,6 +92,21 @@ class Speech:
         self._early.append((side, piece))
         if piece.missing or sum(len(p.octets) for s, p in self._early if s is side) >= TELLING:
             self.tell()
+
+    def content(self, side: Side, size: int, at: Moment) -> None:
+        """So many of the next octets of a side are the content that it `expects`."""
+        if self.tls:
+            self.octets[side] += size
+            self.tls.passed(side, size)
+            return
+        for start in range(0, size, len(_CONTENT)):
+            self.piece(side, Piece(_CONTENT[: size - start], 0, at))
+
+    def asks(self, octets: bytes) -> bool:
+        """Whether these next octets of the client begin an exchange of HTTP/1.x, and none is under way."""
+        if not self.told and not self._early and looks_like_request(octets):
+            self.told, self._dialog = True, Dialog(Conversation())
+        return self.idle
 
     def close(self, side: Side, at: Moment, *, clean: bool) -> None:
         """A side sends no more: after a FIN (clean), a RST, or the end of the capture."""

@@ -118,6 +118,16 @@ class Stream:
         return in_order and self._unwrapped(seq) == self._next
 
     @property
+    def following(self) -> int:
+        """The sequence number of the next octet."""
+        return self._next % SPACE
+
+    @property
+    def heard(self) -> bool:
+        """Whether the other side acknowledges, and nothing beyond what came."""
+        return self._acknowledged is not None and self._acknowledged <= self._next
+
+    @property
     def whole(self) -> bool:
         """Whether nothing waits for octets before it."""
         return not self._held

@@ -84,21 +84,17 @@ class Tls:
 
     def data(self, side: Side, octets: bytes, at: Moment) -> None:
         """Take the next octets of a side."""
-        content = self._content[side]
         for piece in self._records[side].data(octets):
             if piece.kind == APPLICATION_DATA:
-                begin, end = piece.position, piece.position + len(piece.octets)
-                if begin >= MOST_FRONT and end <= piece.length - MOST_BACK:
-                    self._inside[side] += len(piece.octets)  # content whatever the cipher
-                    continue
-                for front, back in OVERHEADS:
-                    content[front, back] += max(
-                        min(end, piece.length - back) - max(begin, front), 0
-                    )
+                self._application(side, piece.length, piece.position, len(piece.octets))
             elif piece.kind == HANDSHAKE:
                 self._handshake(side, piece.octets)
             elif piece.kind == CHANGE_CIPHER_SPEC:  # what follows is encrypted
                 self._handshakes[side] = None
+
+    def passed(self, side: Side, size: int) -> None:
+        """So many of the next octets of a side are the content that it `expects`."""
+        self._application(side, *self._records[side].passed(size), size)
 
     def gap(self, side: Side, size: int, at: Moment) -> None:
         """Octets that were sent but not captured; inside a record they do not break its step."""
@@ -151,6 +147,19 @@ class Tls:
     def other(self) -> list[int]:
         """Octets that are no TLS record, by side."""
         return [side.other for side in self._records]
+
+    def _application(self, side: Side, length: int, begin: int, size: int) -> None:
+        """Count the octets at a place of an application_data record's body of so many octets."""
+        end = begin + size
+        if begin >= MOST_FRONT and end <= length - MOST_BACK:
+            self._inside[side] += size  # content whatever the cipher
+            return
+        content = self._content[side]
+        for front, back in OVERHEADS:
+            first = begin if begin > front else front
+            behind = end if end < length - back else length - back
+            if behind > first:
+                content[front, back] += behind - first
 
     def _handshake(self, side: Side, octets: bytes) -> None:
         """Gather handshake messages until the hello of this side is there."""

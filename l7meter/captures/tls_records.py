@@ -55,6 +55,13 @@ class Records:
         """Octets that belong to no record."""
         return self._skipped + len(self._held)
 
+    def passed(self, size: int) -> tuple[int, int]:
+        """So many octets of those `left` went by: the length of their body, and their place in it."""
+        place = self._position
+        self._position += size
+        self.bodies += size
+        return self._length, place
+
     def data(self, octets: bytes) -> Iterator[Piece]:
         """Take the next octets; give those that are bodies."""
         if self._held:

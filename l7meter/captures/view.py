@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from l7meter.captures import headers
-from l7meter.captures.base import Moment
+from l7meter.captures.base import Endpoint, Moment
 from l7meter.captures.connection import Connection
 from l7meter.captures.exact import LINGER, Packet
-from l7meter.captures.headers import Headers
+from l7meter.captures.reordered import reordered
 from l7meter.captures.run import Run
 from l7meter.captures.runs import ADDRESS, cut
-from l7meter.captures.tcp import ACK, Segment
-from l7meter.captures.window import Window
+from l7meter.captures.tcp import ACK, SPECIAL, Segment
+from l7meter.captures.window import Integers, Window
+
+AHEAD = 2048  # packets among which one that is missing is sought; fewer than a stream holds
+
+
+class _Listed(NamedTuple):
+    """`rows` and `sender` by row of the runs, the others by packet of the window."""
+
+    rows: list[int]
+    sender: list[int]
+    wire: list[int]
+    seq: list[int]
+    ack: list[int]
+    flags: list[int]
+    payload: list[int]
+    length: list[int]
+    time: list[int]
 
 
 class View:
@@ -29,44 +47,120 @@ class View:
         """When a packet of the window passed."""
         return Moment(int(self.window.time[place]), self.window.number + place)
 
-    def packet(self, row: int) -> Packet:
+    def ends(self, row: int) -> tuple[Endpoint, Endpoint]:
+        """Both ends of a packet's connection, by the number that `runs` has for them."""
+        place, data, found = int(self.runs.rows[row]), self.window.data, self.found
+        address, size = ADDRESS[int(found.version[place])]
+        address += int(found.network[place])
+        source = data[address : address + size], int(found.source[place])
+        destination = data[address + size : address + 2 * size], int(found.destination[place])
+        return (destination, source) if self.runs.sender[row] else (source, destination)
+
+    def packet(self, row: int, ends: tuple[Endpoint, Endpoint]) -> Packet:
         """One packet of a run."""
-        place, data = int(self.runs.rows[row]), self.window.data
-        headers = self._listed
-        address, size = ADDRESS[headers.version[place]]
-        address += headers.network[place]
-        source, destination = headers.source[place], headers.destination[place]
-        flags, start, length = headers.flags[place], headers.payload[place], headers.length[place]
-        ack = headers.ack[place] if flags & ACK else None
-        octets = data[start : start + length]
+        listed = self._listed
+        sender, place = listed.sender[row], listed.rows[row]
+        source, destination = ends[sender], ends[1 - sender]
+        flags, start, length = listed.flags[place], listed.payload[place], listed.length[place]
+        ack = listed.ack[place] if flags & ACK else None
+        octets = self.window.data[start : start + length]
         return Packet(
-            (data[address : address + size], source),
-            (data[address + size : address + 2 * size], destination),
-            Segment(source, destination, headers.seq[place], ack, flags, octets, length),
-            headers.wire[place],
-            self.moment(place),
+            source,
+            destination,
+            Segment(source[1], destination[1], listed.seq[place], ack, flags, octets, length),
+            listed.wire[place],
+            Moment(listed.time[place], self.window.number + place),
         )
 
     @cached_property
-    def _listed(self) -> Headers:
-        """The headers as lists of Python's own numbers: one by one, these are faster to take."""
-        return Headers(*(column.tolist() for column in self.found))
+    def _listed(self) -> _Listed:
+        """Columns as lists of Python's own numbers: one by one, these are faster to take."""
+        runs, found, time = self.runs, self.found, self.window.time
+        columns = (runs.rows, runs.sender, found.wire, found.seq, found.ack, found.flags, found.payload, found.length, time)  # fmt: skip
+        return _Listed(*(column.tolist() for column in columns))
 
-    def run(self, begin: int, behind: int, connection: Connection) -> Run | None:
-        """The rows as one run; None where they carry no data, or pause for long."""
-        places, found = self.runs.rows[begin:behind], self.found
-        data = np.flatnonzero(found.length[places] > 0)
-        times = self.window.time[places]
-        paused = np.diff(times, prepend=connection.last.time).max() > LINGER  # clocks go back, too
-        if not len(data) or paused:
+    def run(
+        self, begin: int, behind: int, ends: tuple[Endpoint, Endpoint], connection: Connection
+    ) -> Run | None:
+        """The rows as one run.
+
+        None where they carry no data, do not go on where the connection stands, or pause for long.
+        """
+        first = self._data(begin, behind)
+        if first is None:
             return None
-        first = begin + int(data[0])
+        sender, seq = self._listed.sender[first], self._listed.seq[self._listed.rows[first]]
+        if not connection.goes_on(connection.ends.index(ends[sender]), seq):
+            return None
+        data = np.flatnonzero(self.found.length[self.runs.rows[begin:behind]] > 0)
+        return self._run(begin, behind, first, ends, connection, data, data)
+
+    def mended(
+        self, begin: int, ends: tuple[Endpoint, Endpoint], connection: Connection
+    ) -> Run | None:
+        """Rows from here on as one run whose data came out of order; None where it cannot be told."""
+        behind = min(self.turn(begin), begin + AHEAD)
+        first = self._data(begin, behind)
+        if first is None:
+            return None
+        sender = self._listed.sender[first]
+        following = connection.following(connection.ends.index(ends[sender]))
+        if following is None:
+            return None
+        places, found = self.runs.rows[begin:behind], self.found
+        acks = np.where(found.flags[places] & ACK, found.ack[places], -1)
+        opposite = self.runs.sender[begin:behind] != sender
+        right = reordered(following, found.seq[places], found.length[places], acks, opposite)
+        if right is None:
+            return None
+        upto = begin + right.behind
+        return self._run(begin, upto, first, ends, connection, right.data, right.came)
+
+    def turn(self, row: int) -> int:
+        """Where the turn ends that a row is of."""
+        return self._turns[bisect_right(self._turns, row)]
+
+    @cached_property
+    def _turns(self) -> list[int]:
+        """The ends of stretches with data of one end only, and of single packets that do more."""
+        runs, found = self.runs, self.found
+        breaks = np.zeros(len(runs.rows) + 1, np.bool_)
+        breaks[runs.connection] = True
+        special = np.flatnonzero(found.flags[runs.rows] & SPECIAL)
+        breaks[special] = breaks[special + 1] = True
+        data = np.flatnonzero(found.length[runs.rows] > 0)
+        sender = runs.sender[data]
+        breaks[data[1:][sender[1:] != sender[:-1]]] = True
+        return np.flatnonzero(breaks).tolist()
+
+    def _data(self, begin: int, behind: int) -> int | None:
+        """The first row that carries data."""
+        length, places = self._listed.length, self._listed.rows
+        return next((row for row in range(begin, behind) if length[places[row]]), None)
+
+    def _run(
+        self,
+        begin: int,
+        behind: int,
+        first: int,
+        ends: tuple[Endpoint, Endpoint],
+        connection: Connection,
+        data: Integers,
+        came: Integers,
+    ) -> Run | None:
+        places, found = self.runs.rows[begin:behind], self.found
+        times = self.window.time[places]
+        passed = times[1:] - times[:-1]  # clocks go back, too
+        paused = behind - begin > 1 and passed.max() > LINGER
+        if paused or times[0] - connection.last.time > LINGER:
+            return None
+        sender = self._listed.sender[first]
         return Run(
-            connection.ends.index(self.packet(first).sender),
-            self.runs.sender[begin:behind] != self.runs.sender[first],
+            connection.ends.index(ends[sender]),
+            self.runs.sender[begin:behind] != sender,
             data,
+            came,
             places,
-            found.seq[places],
             np.where(found.flags[places] & ACK, found.ack[places], -1),
             found.wire[places],
             np.cumsum(found.length[places[data]]),

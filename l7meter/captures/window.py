@@ -11,6 +11,7 @@ LONGEST = 256 << 10  # octets; the snap length that no capturing program goes be
 NO_TIME = -1  # ns; of a packet whose record holds no time (pcapng's simple packet block)
 
 Integers = NDArray[np.int64]
+Rows = NDArray[np.bool_]
 
 
 class Window(NamedTuple):

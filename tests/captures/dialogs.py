@@ -207,6 +207,22 @@ def swapped(segments: Sequence[Sent], places: Iterable[int]) -> list[Sent]:
     return result
 
 
+def late(segments: Sequence[Sent], places: Iterable[tuple[int, int]]) -> list[Sent]:
+    """Segments of content overtaken by up to so many that follow, of the same turn."""
+    result = list(segments)
+    for start, by in places:
+        place = start % len(result)
+        one = result[place]
+        for _ in range(by if one.payload and not one.flags & (SYN | FIN | RST) else 0):
+            following = result[place + 1] if place + 1 < len(result) else one._replace(flags=RST)
+            turns = following.payload and following.side != one.side
+            if turns or following.flags & (SYN | FIN | RST):
+                break
+            result[place : place + 2] = [following, one]
+            place += 1
+    return result
+
+
 def lost(segments: Sequence[Sent], places: Iterable[int]) -> list[Sent]:
     """Segments that the capture missed."""
     gone = {place % len(segments) for place in places}
