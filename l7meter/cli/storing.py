@@ -135,7 +135,10 @@ def rollup(
     store: StoreOption = DEFAULT_STORE,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make them all anew, but those whose records are gone.")] = False,
 ) -> None:  # fmt: skip
-    """Sum up the records by the hour and the day that are not summed up yet; every answer stays the same."""
+    """Sum up the records by the hour and the day that are not summed up yet; every answer stays the same.
+
+    Of large files also what what-ifs of a sample need.
+    """
     from l7meter.store import Store, cover
     from l7meter.store import rebuild as again
 

@@ -113,10 +113,7 @@ def finish(
     """Make a written temporary file durable, give it its name and describe it."""
     rows, footer_bytes, stats = describe(partial, columns, nan)
     final = partial.with_suffix(".parquet")
-    partial.chmod(partial.stat().st_mode & 0o444)  # no data file is ever changed
-    _sync(partial)
-    partial.rename(final)
-    _sync(final.parent)
+    synced(partial, final)
     return DataFile(
         table=table,
         name=final.name,
@@ -127,6 +124,14 @@ def finish(
         stats=stats,
         days={},
     )
+
+
+def synced(partial: Path, final: Path) -> None:
+    """Make a written temporary file durable, and give it its name."""
+    partial.chmod(partial.stat().st_mode & 0o444)  # no data file is ever changed
+    _sync(partial)
+    partial.rename(final)
+    _sync(final.parent)
 
 
 def digest(path: Path) -> str:

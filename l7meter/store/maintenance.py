@@ -18,6 +18,7 @@ from l7meter.store import accept, catalog, side
 from l7meter.store.accept import LiveFile
 from l7meter.store.catalog import TABLES
 from l7meter.store.datafile import ROW_GROUP_ROWS, finish, new_path
+from l7meter.store.sampling import remove
 from l7meter.store.store import Store
 from l7meter.store.verify import orphans
 from l7meter.store.views import quote, scan, spill_to_disk
@@ -53,6 +54,7 @@ def _remove(store: Store, paths: Iterable[Path]) -> None:
     for path in paths:
         try:
             path.unlink(missing_ok=True)
+            remove(store.data, [path])
         except OSError as error:
             kept.append(f"{path.relative_to(store.path)}: {error.strerror}")
     if kept:

@@ -20,6 +20,7 @@ from l7meter.errors import Conflict, StoreError
 from l7meter.store import accept, catalog, side
 from l7meter.store.accept import Layout, LiveFile, day_of
 from l7meter.store.datafile import DataFile
+from l7meter.store.sampling import keep
 from l7meter.store.store import Store
 from l7meter.store.usage import UNITS, again, cells, settled, summed
 from l7meter.store.views import scan, spill_to_disk
@@ -85,7 +86,7 @@ def _salt(store: Store) -> str:
 
 
 def cover(store: Store, *, rows: int = ROWS, memory: str = MEMORY) -> int:
-    """Sum up the records that no rollup covers yet; gives how many they were.
+    """Sum up the records that no rollup covers yet; gives how many they were. Samples are kept with them.
 
     One commit for each `rows` records. Raises `Conflict` where other processes keep replacing them.
     """
@@ -97,6 +98,7 @@ def cover(store: Store, *, rows: int = ROWS, memory: str = MEMORY) -> int:
             if not file.covered and sum(f.rows for f in group) < rows:
                 group.append(file)
         if not group:
+            keep(store)
             return done
         made = _built(store, scan(store, "records", state.layouts["records"], group), state, memory)
         message = f"sum up {len(group)} files"

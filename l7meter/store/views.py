@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from l7meter.errors import StoreError, UsageError
-from l7meter.store import accept, catalog, ledger, side
+from l7meter.store import accept, catalog, ledger, samples, side
 from l7meter.store.accept import Layout, LiveFile
 from l7meter.store.cachewords import HITS, MISSES
 from l7meter.store.catalog import TABLES
@@ -93,6 +93,22 @@ class State(NamedTuple):
         made += [f"CREATE VIEW {name} AS {rows}" for name, rows in self._bases()]
         return made + definitions(self.salt)
 
+    def samples(self, use: bool = True) -> list[str]:
+        """Views of the samples and sums that are kept, and of the records of files that have none."""
+        records, data = self.files["records"], self.store.data
+        kept = samples.kept(data, records) if use else set()
+        made = [samples.paths(data, name) for name in sorted(kept)]
+        rest = scan(self.store, "records", self.layouts["records"], [f for f in records if f.name not in kept])  # fmt: skip
+        return samples.views(*map(_listed, zip(*made, strict=True)), rest=rest) if made else samples.views(rest=rest)  # fmt: skip
+
+    def paths(self) -> list[Path]:
+        """All files that the views read."""
+        made = samples.kept(self.store.data, self.files["records"])
+        return [
+            *(self.store.path_of(f) for each in self.files.values() for f in each),
+            *(path for name in made for path in samples.paths(self.store.data, name)),
+        ]
+
     def _bases(self) -> Iterator[tuple[str, str]]:
         """What is summed up, and what is not."""
         records, layout = self.files["records"], self.layouts["records"]
@@ -134,6 +150,7 @@ def connect(
     try:
         for statement in state.definitions():
             con.execute(statement)
+        _add_samples(con, state)
     except duckdb.Error as error:
         con.close()
         raise StoreError(
@@ -141,8 +158,17 @@ def connect(
             "meanwhile, ask again; otherwise see 'l7meter store verify'"
         ) from error
     if locked:
-        _lock(con, [state.store.path_of(f) for each in state.files.values() for f in each])
+        _lock(con, state.paths())
     return con
+
+
+def _add_samples(con: duckdb.DuckDBPyConnection, state: State) -> None:
+    try:
+        for statement in state.samples():
+            con.execute(statement)
+    except duckdb.Error:  # cut off, or removed meanwhile: nothing is lost with them
+        for statement in state.samples(use=False):
+            con.execute(statement)
 
 
 LEDGER = ("sources", "attributions", "removals")
@@ -199,8 +225,11 @@ def _read(table: str, layout: Layout, paths: Iterable[Path], merged: bool) -> st
         f"{field_id}: {{name: '{name}', type: '{type_}', default_value: NULL}}"
         for field_id, name, type_ in fields
     )
-    named = ", ".join(quote(_pattern(path)) for path in paths)
-    return f"read_parquet([{named}], schema = MAP {{{schema}}})"
+    return f"read_parquet({_listed(paths)}, schema = MAP {{{schema}}})"
+
+
+def _listed(paths: Iterable[Path]) -> str:
+    return f"[{', '.join(quote(_pattern(path)) for path in paths)}]"
 
 
 def quote(value: str | Path) -> str:

@@ -31,7 +31,10 @@ from l7meter.store import (
     take_out,
     verify,
 )
+from l7meter.store import samples as samples_kept
 from l7meter.store.rollups import Rollups as Sums
+from l7meter.store.samples import ALIKE
+from l7meter.store.sampling import keep
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 4
@@ -57,6 +60,21 @@ SAME = (
     "is_download, cache_status, server_bytes_basis, sum({records})::BIGINT AS records, "
     "sum({bytes})::HUGEINT AS octets, sum({unmeasured})::BIGINT AS unmeasured, weight "
     "FROM {table} GROUP BY ALL"
+)
+
+
+_KEPT = ", ".join(ALIKE)
+_DAY = "CAST(ts AS DATE)"
+_HALF = "hash(server_address, url_path)::DOUBLE / 2.0 ** 64 < 0.5"
+SAMPLES = (
+    (
+        f"SELECT day, {_KEPT}, server_bytes IS NULL, sum(requests), sum(server_bytes)::HUGEINT FROM summed_requests GROUP BY ALL",
+        f"SELECT {_DAY}, {_KEPT}, server_bytes IS NULL, count(*), sum(server_bytes)::HUGEINT FROM records GROUP BY ALL",
+    ),
+    (
+        f"SELECT ts, client_address, url_path, server_bytes, object FROM sampled_requests WHERE {_HALF} AND chance_kept >= 0.5",
+        f"SELECT ts, client_address, url_path, server_bytes, hash(server_address, url_path) FROM records WHERE {_HALF}",
+    ),
 )
 
 
@@ -116,12 +134,15 @@ class Rollups(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(samples_kept, "RATE", 0.5)
         self.path = Path(mkdtemp()) / "store"
         self.store = Store.create(self.path)
         self.names = 0
         self.kept_from: date | None = None
 
     def teardown(self) -> None:
+        self.patch.undo()
         self.store.close()
         shutil.rmtree(self.path.parent)
 
@@ -161,8 +182,15 @@ class Rollups(RuleBasedStateMachine):
         rebuild(self.store)
 
     @rule()
+    def keep(self) -> None:
+        keep(self.store, rows=1)
+
+    @rule()
     def expire(self) -> None:
         expire(self.store, self.store.snapshot())
+        there = [path.name for path in (self.store.data / "records").iterdir()]
+        samples = [path.name for path in (self.store.data / "samples").glob("*/*")]
+        assert {name.replace(".sums.", ".") for name in samples} <= set(there)
 
     @precondition(lambda self: self.names > 2)
     @rule(day=st.integers(1, DAYS - 1))
@@ -180,6 +208,13 @@ class Rollups(RuleBasedStateMachine):
         found = sums(self.path, self.kept_from)
         assert found["usage_hourly"] == found["usage_hourly from records"]
         assert found["usage_daily"] == found["usage_daily from records"]
+
+    @invariant()
+    def samples_are_of_the_records(self) -> None:
+        with connect(self.path) as con:
+            for kept, of_records in SAMPLES:
+                both = [con.execute(sql).fetchall() for sql in (kept, of_records)]
+                assert sorted(both[0], key=repr) == sorted(both[1], key=repr)
 
     @invariant()
     def nothing_is_wrong(self) -> None:
