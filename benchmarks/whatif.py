@@ -17,11 +17,13 @@ import numpy as np
 import polars as pl
 
 from benchmarks import measure, popular
-from l7meter.analysis.whatif import Selection, caches
+from l7meter.analysis.whatif import Selection, caches, trace
 from l7meter.analysis.whatif.objects import objects
 from l7meter.analysis.whatif.serving import FOREVER, Caches, Rules
 from l7meter.analysis.whatif.trace import ordered, read, scopes
-from l7meter.store import connect
+from l7meter.store import Store, connect
+from l7meter.store.samples import OBJECT
+from l7meter.store.sampling import keep
 
 DATA = Path(__file__).parent / "data"
 COMMANDS = {
@@ -29,6 +31,7 @@ COMMANDS = {
     "LRU caches of any size, the 20 largest": ["cache"],
     "LRU caches of any size, each organisation": ["cache", "--limit", "0"],
     "the same of a sample of 1 %": ["cache", "--limit", "0", "--sample", "0.01"],
+    "a sample of 1 %, the 20 largest": ["cache", "--sample", "0.01"],
     "peers": ["peers"],
     "mirrors": ["mirrors", "-k", "10", "--at", "asn"],
     "policy": ["policy", "--tier", "free: 3/s, 10GB/day"],
@@ -59,6 +62,19 @@ def sampling(exact: pl.DataFrame, sampled: pl.DataFrame, largest: int = 20) -> p
     return both.group_by("cache_size").agg(off.abs().mean().alias("mean"), off.abs().max().alias("largest"), off.mean().alias("bias")).sort("cache_size")  # fmt: skip
 
 
+def draws(store: Path, exact: pl.DataFrame, count: int = 3) -> None:
+    """The same of other samples of 1 %, drawn by other hashes: how far chance goes."""
+    drawn = trace.drawn
+    with connect(store) as con:
+        for salt in range(1, count + 1):
+            trace.drawn = lambda _, chance, salt=salt: drawn(
+                f"hash(server_address, url_path, {salt})", chance
+            )  # type: ignore[misc]
+            con.execute(f"CREATE OR REPLACE TEMP VIEW sampled_requests AS SELECT *, {OBJECT} AS object, 1 AS chance_kept FROM records")  # fmt: skip
+            print(salt, sampling(exact, caches.cache(con, sample=0.01).rows))
+    trace.drawn = drawn
+
+
 def beside_libcachesim(store: Path) -> None:
     """Three sizes of LRU cache before the largest organisation: by columns, and request by request in C."""
     import libcachesim
@@ -71,7 +87,7 @@ def beside_libcachesim(store: Path) -> None:
         frame = ordered(frame)
     rules = Rules(np.array([FOREVER]), 0)
     began = time.perf_counter()
-    made = Caches(objects(frame, np.zeros(frame.height, np.int64)), 1, rules)
+    made = Caches(objects(frame, np.zeros(frame.height, np.int32)), 1, rules)
     ours = [float(made.serve(np.array([size])).asked[0]) / frame.height for size in SIZES]
     columns_took = time.perf_counter() - began
     of = made.objects
@@ -122,10 +138,15 @@ def main() -> None:
     store = DATA / f"popular-{given.rows}"
     if not store.exists():
         popular.make(store, given.rows)
+    with Store.open(store) as opened:
+        began = time.perf_counter()
+        made = keep(opened)
+        print(f"a sample and the sums kept of {made} files: {time.perf_counter() - began:.0f} s")
     took, answers = commands(store, given.binary)
     print(took)
     exact, sampled = (answers[name] for name in ("LRU caches of any size, each organisation", "the same of a sample of 1 %"))  # fmt: skip
     print("the sample beside the exact, percentage points of avoidable_share:", sampling(exact, sampled))  # fmt: skip
+    draws(store, exact)
     simulation_alone(store)
     beside_libcachesim(store)
 

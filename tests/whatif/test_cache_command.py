@@ -21,7 +21,8 @@ from l7meter.analysis.whatif.answer import Price
 from l7meter.analysis.whatif.caches import cache
 from l7meter.cli.app import app
 from l7meter.errors import UsageError
-from l7meter.store import Connection
+from l7meter.store import Connection, Store, connect, samples
+from l7meter.store.sampling import keep
 
 MB = 1_000_000
 STORY = [
@@ -241,3 +242,48 @@ def test_what_names_nothing_is_told(tmp_path: Path, arguments: list[str], said: 
     done = run("--store", made(tmp_path / "store", STORY), *arguments)
     assert isinstance(done.exception, UsageError)
     assert said in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "by", ["organization", "asn", "host", "agent-kind", "address", "network", "all"]
+)
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(),
+        Selection(since=datetime(2026, 11, 1, tzinfo=UTC), until=datetime(2026, 11, 2, tzinfo=UTC)),
+        Selection(since=datetime(2026, 11, 1, 0, 0, 25, tzinfo=UTC)),
+        Selection(since=datetime(2026, 11, 2, tzinfo=UTC)),
+        Selection(only=(("organization", "Example Ltd"), ("address", "192.0.2.2"))),
+        Selection(only=(("organization", "Example Ltd"),)),
+    ],
+)  # fmt: skip
+def test_kept_samples_and_sums_change_no_answer(
+    tmp_path: Path, by: str, selection: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made(tmp_path / "store", [*STORY, delivery(90_000, "192.0.2.2", "/b-1.tgz", 3 * MB)])
+    for module in (samples, trace):
+        monkeypatch.setattr(module, "RATE", 1.0)
+    answers = []
+    for _ in range(2):
+        with connect(path, locked=True) as con:
+            answers.append([cache(con, selection, by=by, limit=None, sample=each) for each in (None, 1.0)])  # fmt: skip
+        with Store.open(path) as store:
+            keep(store, rows=1)
+    for before, after in zip(*answers, strict=True):
+        assert_frame_equal(before.rows, after.rows)
+        assert before.notes == after.notes
+    exact, sampled = (each.rows for each in answers[1])
+    assert_frame_equal(exact, sampled.drop("avoidable_error_bytes"))
+
+
+def test_a_kept_sample_is_what_is_read(tmp_path: Path) -> None:
+    rows = [delivery(n, path=f"/{n % 400}.tgz") for n in range(2000)]
+    path = made(tmp_path / "store", rows)
+    with connect(path) as con:
+        asked = cache(con, sample=0.01)
+    with Store.open(path) as store:
+        assert keep(store, rows=1) == 1
+    with connect(path) as con:
+        con.execute("CREATE TEMP VIEW records AS SELECT * FROM rejects LIMIT 0")  # nobody asks it
+        assert_frame_equal(cache(con, sample=0.01).rows, asked.rows)

@@ -30,4 +30,4 @@ def frame(requests: list[Request]) -> pl.DataFrame:
 
 def caches(requests: list[Request], policy: str = "lru") -> Caches:
     rows = frame(requests)
-    return Caches(objects(rows, rows["scope"].to_numpy().astype(np.int64)), 3, Rules(LIFETIMES, UNCHANGED), policy)  # fmt: skip
+    return Caches(objects(rows, rows["scope"].to_numpy().astype(np.int32)), 3, Rules(LIFETIMES, UNCHANGED), policy)  # fmt: skip

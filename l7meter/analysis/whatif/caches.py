@@ -72,15 +72,15 @@ def cache(
     eligible = cacheable(lifetimes)
     # of a sample, what could be kept is counted whole: only what is missed has to be estimated
     kept = {
-        "cacheable_requests": f"count(*) FILTER (WHERE {eligible})",
+        "cacheable_requests": f"coalesce(sum(requests) FILTER (WHERE {eligible}), 0)",
         "cacheable_bytes": f"coalesce(sum(server_bytes) FILTER (WHERE {eligible}), 0)",
     }
     told = {
-        "unchanged": "count(server_bytes) FILTER (WHERE response_status_code = 304)",
+        "unchanged": "coalesce(sum(requests) FILTER (WHERE response_status_code = 304 AND server_bytes IS NOT NULL), 0)",
         "unchanged_bytes": "coalesce(sum(server_bytes) FILTER (WHERE response_status_code = 304), 0)",
-        "weighted": "count(*) FILTER (WHERE sample_weight <> 1)",
+        "weighted": "coalesce(sum(requests) FILTER (WHERE sample_weight <> 1), 0)",
     }
-    found = scopes(con, selection, by, **told, **(kept if sample is not None else {}))
+    found = scopes(con, selection, by, kept=True, **told, **(kept if sample is not None else {}))
     named = found.filter(pl.col("attribution") != "unknown") if "attribution" in found.columns else found  # fmt: skip
     shown = named.head(limit) if limit else named
     sums = {name: int(found[name].sum()) for name in (*told, "bytes", "requests", "unmeasured")}
@@ -142,8 +142,9 @@ def _of_part(
     scope = frame["scope"].to_numpy()
     new = np.append(True, scope[1:] != scope[:-1])
     ids = scope[new]
-    caches = Caches(objects(frame, np.cumsum(new) - 1), len(ids), rules, policy)
-    del frame
+    numbers = np.cumsum(new, dtype=np.int32) - np.int32(1)
+    caches = Caches(objects(frame, numbers), len(ids), rules, policy)
+    del frame, scope, new, numbers  # a third of all memory
     choices = [np.full(len(ids), UNLIMITED if size is None else size, np.int64) for size in sizes]
     if policy == "lru" and any(size is not None for size in sizes):
         choices.append(caches.smallest(NINETY))

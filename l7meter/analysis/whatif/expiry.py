@@ -32,15 +32,15 @@ def validating(following: Ints, fetched: Bools, held: Bools) -> tuple[Bools, Int
     ends = following >= next_fetch[1:]
     link = np.full(count + 1, count)
     link[:-1] = np.where(ends, count, following)
-    link[:-1][~np.append(held, False)[link[:-1]]] = count
+    link[:-1][~np.append(held, False).take(link[:-1])] = count
     reached = np.append(fetched, False)
     while True:
-        more = link[np.flatnonzero(reached)]
+        more = link.take(np.flatnonzero(reached))
         more = more[more < count]
         if not len(more):
             break
         reached[more] = True
-        link = link[link]
+        link = link.take(link)
     marked = np.flatnonzero(reached)
     before = np.full(count, -1)
     before[marked[1:]] = marked[:-1]

@@ -50,58 +50,63 @@ class Objects:
         return keeps
 
 
-def objects(frame: pl.DataFrame, scopes: Ints) -> Objects:
+def objects(frame: pl.DataFrame, scopes: NDArray[np.int32]) -> Objects:
     """The objects of a trace with `scope`, `ts`, `key`, `kind`, `action` and `octets`, by scope and time.
 
     `scopes` is the number of the scope of each row.
     """
     key, scope = frame["key"].to_numpy(), frame["scope"].to_numpy()
-    place = np.argsort(key ^ (scope * np.uint64(0x9E3779B97F4A7C15)), kind="stable")
-    key, scope = key[place], scope[place]
+    key = key ^ (scope * np.uint64(0x9E3779B97F4A7C15))
+    place = np.argsort(key, kind="stable")
+    key, scope = key.take(place), scope.take(place)
     first = np.ones(len(key), np.bool_)
     first[1:] = (key[1:] != key[:-1]) | (scope[1:] != scope[:-1])
     del key, scope
-    action = frame["action"].to_numpy()[place]
-    octets = frame["octets"].to_numpy()[place]
+    action = frame["action"].to_numpy().take(place)
+    octets = frame["octets"].to_numpy().take(place)
     starts = np.flatnonzero(first)
+    rows = np.diff(starts, append=len(first))
     largest = np.maximum.reduceat(np.where(action == WHOLE, octets, -1), starts) if len(starts) else octets  # fmt: skip
-    size = np.where(largest >= 0, largest, NEVER)[np.cumsum(first) - 1]
-    earlier = _last_before(first, action != LOOK)
+    size = np.repeat(np.where(largest >= 0, largest, NEVER), rows)
+    begin = np.repeat(starts, rows)
+    version = _versions(begin, action, octets)
+    earlier = _last_before(begin, action != LOOK)
+    del begin
     earlier[size == NEVER] = -1
     times = copies = None
     if "chance" in frame.columns:
-        times = 1 / frame["chance"].to_numpy()[place]
-        copies = np.minimum.reduceat(times, starts)[np.cumsum(first) - 1] if len(starts) else times
+        times = 1 / frame["chance"].to_numpy().take(place)
+        copies = np.repeat(np.minimum.reduceat(times, starts), rows) if len(starts) else times
     return Objects(
         place,
-        scopes[place].astype(np.int32),
+        scopes.take(place),
         first,
-        frame["ts"].to_numpy()[place],
-        frame["kind"].to_numpy()[place],
+        frame["ts"].to_numpy().take(place),
+        frame["kind"].to_numpy().take(place),
         action,
         octets,
         size,
         earlier,
-        _versions(first, action, octets),
+        version,
         times,
         copies,
     )
 
 
-def _last_before(first: Bools, wanted: Bools) -> Ints:
-    """The last wanted row before each of the same object; -1 where there is none."""
-    rows = np.arange(len(first))
-    last = np.maximum.accumulate(np.where(wanted, rows, -1))
-    before = np.empty_like(last)
+def _last_before(begin: Ints, wanted: Bools) -> Ints:
+    """The last wanted row before each of the same object, which begins at `begin`; -1 where there is none."""
+    before = np.empty(len(begin), np.int64)
     before[:1] = -1
-    before[1:] = last[:-1]
-    begin = np.maximum.accumulate(np.where(first, rows, 0))
-    before[before < begin] = -1
+    before[1:] = np.arange(len(before[1:]))
+    np.copyto(before[1:], -1, where=~wanted[:-1])
+    np.maximum.accumulate(before, out=before)
+    np.copyto(before, -1, where=before < begin)
     return before
 
 
-def _versions(first: Bools, action: NDArray[np.uint8], octets: Ints) -> NDArray[np.int32]:
+def _versions(begin: Ints, action: NDArray[np.uint8], octets: Ints) -> NDArray[np.int32]:
     whole = action == WHOLE
-    before = _last_before(first, whole)
-    changed = whole & (before >= 0) & (np.abs(octets - octets[before]) > SAME_WITHIN)
-    return np.cumsum(changed, dtype=np.int32)
+    before = _last_before(begin, whole)
+    whole &= before >= 0
+    whole &= np.abs(octets - octets.take(before, mode="wrap")) > SAME_WITHIN
+    return np.cumsum(whole, dtype=np.int32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -90,13 +90,19 @@ class Selection:
     until: datetime | None = None
     only: tuple[tuple[str, str], ...] = ()
 
-    def where(self) -> tuple[str, dict[str, Any]]:
-        """The condition on `records` as SQL, and the values of its parameters."""
+    @property
+    def whole_days(self) -> bool:
+        """Whether the period begins and ends with a day, UTC."""
+        midnight = datetime.min.time()
+        return all(each is None or each.astimezone(UTC).time() == midnight for each in (self.since, self.until))  # fmt: skip
+
+    def where(self, instant: str = "ts") -> tuple[str, dict[str, Any]]:
+        """The condition on requests as SQL, and the values of its parameters; `instant` is the SQL of their time."""
         parts = ["exchange_kind = 'http'"]
         values: dict[str, Any] = {}
         for name, sign in (("since", ">="), ("until", "<")):
             if (moment := getattr(self, name)) is not None:
-                parts.append(f"ts {sign} ${name}::TIMESTAMPTZ")
+                parts.append(f"{instant} {sign} ${name}::TIMESTAMPTZ")
                 values[name] = moment
         names = list(dict.fromkeys(name for name, _ in self.only))
         for number, name in enumerate(names):

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from l7meter.analysis.whatif.expiry import stale_from, validating
@@ -20,6 +19,7 @@ UNLIMITED = NEVER - 1
 FOREVER = np.int64(2**61)  # µs: fresh for ever
 _LARGEST = 2.0**61 - 2.0**10
 _STEPS = 64  # of a doubling: sizes are told apart to 1.1 %
+_SPAN = 62 * _STEPS + 1  # steps up to the largest size
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Caches:
     def serve(self, size: Ints) -> Served:
         """What caches of these sizes would have done."""
         of = self.objects
-        room = size[of.scope]
+        room = np.broadcast_to(size, len(of)) if self.scopes == 1 else size[of.scope]
         held = self._held(size, room)
         stored = of.size <= room
         fetched = of.keeps & ~held & stored
@@ -79,9 +79,7 @@ class Caches:
         kept = of.size <= room  # what is larger than the cache passes it by
         if (kept == self._known).all():
             return self.needed <= room
-        held = np.zeros(len(of), np.bool_)
-        held[kept] = self._room(kept) <= room[kept]
-        return held
+        return self._room(kept) <= room
 
     @cached_property
     def _known(self) -> Bools:
@@ -90,31 +88,23 @@ class Caches:
     @cached_property
     def needed(self) -> Ints:
         """How large a cache has to be for each request to find its object, under LRU."""
-        needed = np.full(len(self.objects), NEVER)
-        needed[self._known] = self._room(self._known)
-        return needed
+        return self._room(self._known)
 
     def _room(self, kept: Bools) -> Ints:
         """As `needed`, for some objects with all of their requests, as if there were no others."""
         of = self.objects
-        place, size = of.place[kept], of.size[kept]
+        found = np.flatnonzero(kept & (of.earlier >= 0))
         # to the order of time, and back
-        rank = np.zeros(int(of.place.max(initial=-1)) + 1, np.int32)
-        rank[place] = 1
-        rank = np.cumsum(rank, dtype=np.int32) - 1
-        when = rank[place]
-        earlier = np.full(len(when), -1)
-        before = of.earlier[kept]
-        found = before >= 0
-        earlier[when[found]] = rank[of.place[before[found]]]
-        del rank, place, before  # a tenth of all memory
-        sizes = np.empty_like(size)
-        sizes[when] = size if of.copies is None else np.minimum(size * of.copies[kept], _LARGEST)
-        keeps = np.empty(len(when), np.bool_)
-        keeps[when] = of.keeps[kept]
-        needed = room_needed(earlier, sizes, keeps)[when]
+        earlier = np.full(len(of), -1)
+        earlier[of.place.take(found)] = of.place.take(of.earlier.take(found))
+        size = of.size if of.copies is None else np.minimum(of.size * of.copies, _LARGEST)
+        sizes = np.empty(len(of), np.int64)
+        sizes[of.place] = size
+        keeps = np.empty(len(of), np.bool_)
+        keeps[of.place] = of.keeps & kept
+        needed = room_needed(earlier, sizes, keeps).take(of.place)
         if of.copies is not None:  # the object itself is one, whatever it stands for
-            needed[found] += size[found] - sizes[when][found]
+            needed[found] += of.size[found] - sizes.take(of.place)[found]
         return needed
 
     @cached_property
@@ -135,13 +125,13 @@ class Caches:
     def _validations(self, fetched: Bools, held: Bools) -> tuple[Ints, Ints]:
         """The rows that validate, and for each the one that fetched or validated before."""
         rows, following = self._expiring
-        found, before = validating(following, fetched[rows], held[rows])
-        return rows[found], rows[before[found]]
+        found, before = validating(following, fetched.take(rows), held.take(rows))
+        return rows[found], rows.take(before[found])
 
     def _validation(self, validates: Ints, since: Ints) -> Ints:
         of = self.objects
-        changed = of.version[validates] != of.version[since]
-        whole = np.where(of.action[validates] == WHOLE, of.octets[validates], of.size[validates])
+        changed = of.version.take(validates) != of.version.take(since)
+        whole = np.where(of.action.take(validates) == WHOLE, of.octets.take(validates), of.size.take(validates))  # fmt: skip
         return np.where(changed, whole, self.rules.unchanged_octets)
 
     def _sums(self, octets: Ints, asked: Bools, validates: Ints) -> Served:
@@ -159,6 +149,8 @@ class Caches:
         return self._by_scope(of.scope[rows], values)
 
     def _by_scope(self, scope: NDArray[np.int32], values: NDArray[np.generic] | None) -> Sums:
+        if self.scopes == 1:
+            return np.array([len(scope) if values is None else values.sum()], np.float64)
         return np.bincount(scope, values, minlength=self.scopes).astype(np.float64, copy=False)
 
     def _variance(self, octets: Ints) -> Sums:
@@ -177,31 +169,37 @@ class Caches:
         Validations are those of an unlimited cache: a smaller one asks for more anew, and validates
         less. Below the largest object it is an upper bound: what passes a cache by takes no room.
         """
-        of = self.objects
+        of, needed = self.objects, self.needed
         held = of.earlier >= 0
         fetched = of.keeps & ~held
         validates, since = self._validations(fetched, held)
         cost = np.zeros(len(of), np.int64)
         cost[validates] = self._validation(validates, since)
         absent = np.where(of.keeps, self._fetch, of.octets)
-        needed = self.needed[held]
-        saved = pl.DataFrame(
-            {
-                "scope": of.scope[held],
-                "step": np.ceil(np.log2(np.maximum(needed, 1)) * _STEPS).astype(np.int32),
-                "saved": ((absent - cost) * (1 if of.times is None else of.times))[held],
-            }
-        )
-        steps = saved.group_by("scope", "step").agg(pl.col("saved").sum()).sort("scope", "step")
+        saved = (absent - cost) * (1 if of.times is None else of.times)
         # a cache fetches the whole of what was asked for in part
         absent[~self._known] = of.octets[~self._known]
         extra = self._sum(absent - of.octets)
-        steps = steps.join(pl.DataFrame({"scope": np.arange(self.scopes, dtype=np.int32), "extra": extra}), on="scope")  # fmt: skip
-        running = pl.col("saved").cum_sum().over("scope")
-        total = pl.col("saved").sum().over("scope")
-        gain = total - pl.col("extra")
-        reached = steps.filter((gain > 0) & (running - pl.col("extra") >= part * gain))
-        first = reached.group_by("scope").agg(pl.col("step").min())
+        rows = np.flatnonzero(held)
+        step = np.ceil(np.log2(np.maximum(needed.take(rows), 1)) * _STEPS).astype(np.int64)
+        cells, sums = _by_cell(of.scope[rows] * np.int64(_SPAN) + step, saved.take(rows), self.scopes * _SPAN)  # fmt: skip
+        scope = cells // _SPAN
+        total = np.bincount(scope, sums, self.scopes)
+        running = np.cumsum(sums) - (np.cumsum(total) - total)[scope]
+        gain = total - extra
+        reached = np.flatnonzero((gain > 0)[scope] & (running - extra[scope] >= part * gain[scope]))
+        found, first = np.unique(scope[reached], return_index=True)
         result = np.zeros(self.scopes, np.int64)
-        result[first["scope"].to_numpy()] = np.ceil(2.0 ** (first["step"].to_numpy() / _STEPS)).astype(np.int64)  # fmt: skip
+        result[found] = np.ceil(2.0 ** (cells[reached[first]] % _SPAN / _STEPS)).astype(np.int64)
         return result
+
+
+def _by_cell(cells: Ints, values: NDArray[np.generic], count: int) -> tuple[Ints, Sums]:
+    """The cells (0 to `count` - 1) that have something, in order, and the sums of their values."""
+    if count <= len(cells):
+        table = np.bincount(cells, values, count).astype(np.float64, copy=False)
+        found = np.flatnonzero(table)
+        return found, table[found]
+    order = np.argsort(cells)
+    found, starts = np.unique(cells[order], return_index=True)
+    return found, np.add.reduceat(values[order].astype(np.float64), starts) if len(starts) else np.zeros(0)  # fmt: skip

@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -16,13 +17,14 @@ import polars as pl
 
 from l7meter.analysis.whatif.scope import Selection, dimension
 from l7meter.store import Connection
+from l7meter.store.samples import ALIKE, OBJECT, RATE, drawn
 from l7meter.store.spilling import own_directory
 
 T = TypeVar("T")
-OBJECT = "hash(server_address, url_path)"  # what a cache keeps, as SQL
 FRAME_ROWS = 8_000_000  # of scopes put together; 25 to 33 octets a row
-AT_ONCE_ROWS = 12_000_000  # some 3 GB of arrays
+AT_ONCE_ROWS = 17_000_000  # some 3 GB of arrays
 BATCH_ROWS = 1_000_000
+_DAY = "make_timestamptz(epoch_us(day::TIMESTAMP))"
 _LISTED = 1000  # scopes that are named in the question; of more, all are read
 
 
@@ -38,27 +40,30 @@ class Sample(NamedTuple):
     rate: float
     surely: float
 
-    def where(self) -> str:
-        """The SQL that holds for requests of the sample."""
-        return f"{OBJECT}::DOUBLE / {2.0**64} < {self.chance()}"
-
     def chance(self) -> str:
         """The SQL of the chance that a request had to be in it."""
         size = f"server_bytes / {max(self.surely, 1.0)}"
         return f"least(1, greatest({self.rate}, {size}))::DOUBLE"
 
 
-def scopes(con: Connection, selection: Selection, by: str, **more: str) -> pl.DataFrame:
+def scopes(
+    con: Connection, selection: Selection, by: str, *, kept: bool = False, **more: str
+) -> pl.DataFrame:
     """A row for each scope: `scope` (UInt64), the dimension's columns, `requests`, `bytes` (octets sent),
-    `unmeasured` (requests without a byte count), and `more` columns, which are sums as SQL; most octets first.
+    `unmeasured` (requests without a byte count), and `more` columns; most octets first.
+
+    Those are sums as SQL of `requests` (1 for a record) and `server_bytes`. With `kept` they ask of nothing but
+    these and `ALIKE`, so that sums that are kept can tell (`summed_requests`).
     """
-    where, values = selection.where()
+    kept = kept and _kept(selection, by)
+    where, values = selection.where(_DAY if kept else "ts")
+    table = "summed_requests" if kept else "(SELECT *, 1 AS requests FROM records)"
     named = dimension(by).columns
     raw = ", ".join(dimension(by).raw)
     sums = {
-        "requests": "count(*)",
+        "requests": "sum(requests)",
         "bytes": "coalesce(sum(server_bytes), 0)",
-        "unmeasured": "count(*) - count(server_bytes)",
+        "unmeasured": "coalesce(sum(requests) FILTER (WHERE server_bytes IS NULL), 0)",
         **more,
     }
     inner = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
@@ -67,10 +72,16 @@ def scopes(con: Connection, selection: Selection, by: str, **more: str) -> pl.Da
     # by the columns themselves first: half the time of hashing each row's
     sql = f"""
     SELECT {dimension(by).key} AS scope, {columns}{outer} FROM (
-        SELECT {f"{raw}, " if raw else ""}{inner} FROM records WHERE {where} {f"GROUP BY {raw}" if raw else ""}
+        SELECT {f"{raw}, " if raw else ""}{inner} FROM {table} WHERE {where} {f"GROUP BY {raw}" if raw else ""}
     ) WHERE requests > 0 GROUP BY {", ".join(["1", *named.values()])}"""
     found: pl.DataFrame = con.sql(sql, params=values or None).pl()
     return found.sort(pl.col("bytes"), *named, descending=[True] + [False] * len(named))
+
+
+def _kept(selection: Selection, by: str) -> bool:
+    """Whether kept sums can tell: of whole days, and of what they tell apart."""
+    asked = {column for name in (by, *dict(selection.only)) for column in dimension(name).raw}
+    return selection.whole_days and asked <= set(ALIKE)
 
 
 def read(
@@ -96,14 +107,19 @@ def read(
     """
     asked, values = selection.where()
     conditions = [asked, where, "ts IS NOT NULL", "url_path IS NOT NULL"]
-    columns = {**columns, "chance": sample.chance()} if sample else columns
+    table, key = "records", OBJECT
+    if sample:
+        columns = {**columns, "chance": sample.chance()}
+        if sample.rate <= RATE and "country" not in (by, *dict(selection.only)):
+            table, key = "sampled_requests", "object"
+            columns["chance"] = f"least({sample.chance()}, chance_kept)"
     if of.height <= _LISTED:
         conditions.append(f"{dimension(by).key} IN ({', '.join(map(str, of['scope'])) or 'NULL'})")
     made = "".join(f", {sql} AS {name}" for name, sql in columns.items())
     chosen = " AND ".join(f"({each})" for each in conditions)
     if sample:  # first, and the rest for what it leaves: AND would look at all for all rows
-        chosen = f"CASE WHEN {sample.where()} THEN {chosen} ELSE false END"
-    sql = f"SELECT {dimension(by).key} AS scope, epoch_us(ts) AS ts, {OBJECT} AS key{made} FROM records WHERE {chosen}"  # fmt: skip
+        chosen = f"CASE WHEN {drawn(key, columns['chance'])} THEN {chosen} ELSE false END"
+    sql = f"SELECT {dimension(by).key} AS scope, epoch_us(ts) AS ts, {key} AS key{made} FROM {table} WHERE {chosen}"  # fmt: skip
     expected = of.select("scope", n=pl.col("requests") * (2 * sample.rate if sample else 1.0))
     if apart == "scope":
         parts = _Parts.of_scopes(expected, frame_rows)
@@ -132,18 +148,23 @@ def at_once(work: Callable[[pl.DataFrame], T], parts: Iterable[pl.DataFrame]) ->
     read as they are needed.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    waiting: deque[tuple[int, Future[T]]] = deque()
+    made: deque[Future[T]] = deque()
+    running: dict[Future[T], int] = {}
     with ThreadPoolExecutor(cores) as pool:
         for part in parts:
-            while waiting and (
-                len(waiting) >= cores
-                or part.height + sum(rows for rows, _ in waiting) > AT_ONCE_ROWS
+            while running and (
+                len(running) >= cores or part.height + sum(running.values()) > AT_ONCE_ROWS
             ):
-                yield waiting.popleft()[1].result()
-            waiting.append((part.height, pool.submit(lambda each: work(ordered(each)), part)))
-            del part
-        while waiting:
-            yield waiting.popleft()[1].result()
+                for done in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
+                    del running[done]
+            rows, handed = part.height, [part]
+            del part  # whoever works on it lets it go
+            made.append(pool.submit(lambda one: work(ordered(one.pop())), handed))
+            running[made[-1]] = rows
+            while made and made[0].done():
+                yield made.popleft().result()
+        for each in made:
+            yield each.result()
 
 
 def _ahead(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -204,7 +225,7 @@ def _spill(folder: Path, parts: _Parts, batches: Iterator[pl.DataFrame]) -> dict
         order = np.argsort(part, kind="stable")  # 16 bits are sorted in linear time
         edges = np.searchsorted(part[order], np.arange(parts.count + 1))
         for column in frame:
-            values = column.to_numpy()[order]
+            values = column.to_numpy().take(order)
             schema[column.name] = values.dtype
             for number in np.flatnonzero(np.diff(edges)):  # parts, not rows
                 with (folder / f"{number}.{column.name}").open("ab") as file:
