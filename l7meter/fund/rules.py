@@ -107,10 +107,11 @@ def _beyond_allowance(usage: Usage, policy: Policy, wanted: Sequence[bool]) -> I
     """Octets by the hour, of each hour the same part free."""
     hours = np.where(np.array(wanted, np.bool_)[:, None], usage.hours, 0)
     if free := policy.allowance.bytes:
-        for row in hours:  # a few hours each: exact, where floats are not
-            total = int(row.sum())
-            kept = max(total - free, 0)
-            row[:] = [int(each) * kept // total if total else 0 for each in row]
+        totals = hours.sum(1)
+        hours[totals <= free] = 0
+        for number in np.flatnonzero(totals > free):  # those who pay; exact, where floats are not
+            total = int(totals[number])
+            hours[number] = [each * (total - free) // total for each in hours[number].tolist()]
     return hours
 
 

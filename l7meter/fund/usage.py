@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from l7meter.errors import UsageError
+from l7meter.fund.packages import packages
 from l7meter.fund.period import Period
 from l7meter.fund.policy import Policy
 from l7meter.store import Connection
@@ -53,13 +54,15 @@ class Usage(NamedTuple):
     """The parties of a period, in the order of their names, and their octets by the hour.
 
     `hours` are octets of party (row) and hour of the period (column), int64; empty where no rule asks
-    for it. `notes` are sentences on what the figures do not have.
+    for it. `notes` are sentences on what the figures do not have. `top` are the packages with most
+    octets of each (`packages.Packages`), where the policy asks for packages.
     """
 
     period: Period
     parties: tuple[Party, ...]
     hours: NDArray[np.int64]
     notes: tuple[str, ...] = ()
+    top: pl.DataFrame | None = None
 
 
 class Known(NamedTuple):
@@ -81,7 +84,8 @@ def read(con: Connection, policy: Policy, period: Period, known: Mapping[str, Kn
     frame = _sums(con, party, period)
     if frame.is_empty():
         raise UsageError(f"no records in {period}: nothing was used that could be shared")
-    frame = _joined(frame, _packages(con, party, period) if _asks(policy, "packages") else None)
+    found = packages(con, party, period) if _asks(policy, "packages") else None
+    frame = _joined(frame, found.counts if found else None)
     notes = []
     unclosed = int(frame["unclosed"].sum())
     if "avoidable" in policy.rules() and unclosed:
@@ -99,7 +103,7 @@ def read(con: Connection, policy: Policy, period: Period, known: Mapping[str, Kn
         if wanted
         else np.zeros((len(parties), 0), np.int64)
     )
-    return Usage(period, parties, hours, tuple(notes))
+    return Usage(period, parties, hours, tuple(notes), found.top if found else None)
 
 
 def _asks(policy: Policy, driver: str) -> bool:
@@ -111,10 +115,15 @@ def _exempt(policy: Policy, known: Mapping[str, Known]) -> set[str]:
     return by_file | set(policy.exempt.organizations)
 
 
+def name_sql(policy: Policy) -> str:
+    """The SQL of a party's name; null where it is unknown."""
+    company = "coalesce(parent_organization, organization)"
+    return company if policy.fund.payer == "parent" else "organization"
+
+
 def party_sql(policy: Policy) -> str:
     """The SQL of a party's name and standing."""
-    company = "coalesce(parent_organization, organization)"
-    name = company if policy.fund.payer == "parent" else "organization"
+    name = name_sql(policy)
     exempt = "organization IN (FROM fund_exempt) OR parent_organization IN (FROM fund_exempt) OR network_kind IN (FROM fund_kinds)"  # fmt: skip
     standing = (
         "CASE WHEN organization IS NULL THEN 'unknown' WHEN attributable IS NOT TRUE THEN 'provider' "
@@ -162,14 +171,6 @@ def _period(period: Period) -> dict[str, object]:
     return {"since": period.since, "until": period.until}
 
 
-def _packages(con: Connection, party: str, period: Period) -> pl.DataFrame:
-    sql = f"""
-    SELECT {party}, count(DISTINCT hash(package_ecosystem, package_name)) FILTER (WHERE package_name IS NOT NULL) AS packages
-    FROM usage($since, $until) GROUP BY ALL"""
-    found: pl.DataFrame = con.sql(sql, params=_period(period)).pl()
-    return found
-
-
 def _not_modified(con: Connection, party: str, period: Period) -> tuple[pl.DataFrame, int]:
     """What was answered with 304, and how many requests there are of which no record is left.
 
@@ -208,17 +209,17 @@ def _hours(
     sums = f"""
     SELECT hash({_SAME}) AS key, (epoch_us(hour) - epoch_us($since::TIMESTAMPTZ)) // 3600000000 AS place,
         weight, coalesce(agent_kind IN ({_MANAGERS}), false) AS managed, sum(server_bytes)::BIGINT AS octets
-    FROM usage_by_hour($since, $until) WHERE server_bytes IS NOT NULL
-    GROUP BY {_SAME}, hour, weight, managed"""
+    FROM usage_by_hour($since, $until) WHERE server_bytes IS NOT NULL GROUP BY key, place, weight, managed"""
     rows = pl.DataFrame({"name": [each.name for each in parties], "standing": [each.standing for each in parties]}).with_row_index("row")  # fmt: skip
-    keys = con.sql(names, params=_period(period)).pl().join(rows, on=["name", "standing"]).sort("key")  # fmt: skip
-    found = con.sql(sums, params=_period(period)).pl()
-    found = found.with_columns(row=keys["row"].gather(keys["key"].search_sorted(found["key"])))
+    keys = con.sql(names, params=_period(period)).pl().join(rows, on=["name", "standing"])  # fmt: skip
+    found = con.sql(sums, params=_period(period)).pl().join(keys.select("key", "row"), on="key")
+    width = period.days * 24
+    found = found.with_columns(cell=pl.col("row").cast(pl.Int64) * width + pl.col("place"))
     times = pl.col("weight") * pl.when("managed").then(1 - rebate).otherwise(1.0)
     whole, parts = found.filter(times == 1), found.filter(times != 1)
-    made = np.zeros((len(parties), period.days * 24), np.int64)
-    np.add.at(made, (whole["row"].to_numpy(), whole["place"].to_numpy()), whole["octets"].to_numpy())  # fmt: skip
+    made = np.zeros(len(parties) * width, np.int64)
+    np.add.at(made, whole["cell"].to_numpy(), whole["octets"].to_numpy())
     # doubles, in one order: they do not add up alike in any
-    weighed = parts.group_by("row", "place").agg((pl.col("octets") * times).sort().sum().round().cast(pl.Int64))  # fmt: skip
-    np.add.at(made, (weighed["row"].to_numpy(), weighed["place"].to_numpy()), weighed["octets"].to_numpy())  # fmt: skip
-    return made
+    weighed = parts.group_by("cell").agg((pl.col("octets") * times).sort().sum().round().cast(pl.Int64))  # fmt: skip
+    np.add.at(made, weighed["cell"].to_numpy(), weighed["octets"].to_numpy())
+    return made.reshape(len(parties), width)

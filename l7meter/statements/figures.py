@@ -12,18 +12,19 @@ from typing import Any
 
 import polars as pl
 
+from l7meter.fund.packages import TOP, named, packages
 from l7meter.fund.period import Period
 from l7meter.fund.policy import Policy
-from l7meter.fund.usage import Party, party_sql
+from l7meter.fund.usage import Party, Usage, name_sql, party_sql
 from l7meter.store import Connection
 
-PACKAGES = 20  # that are named
+_FEW = 100  # of so many, only what they used is read
 _WANTED = "standing IN ('organization', 'exempt') AND name IN (FROM wanted)"
 # Whole numbers are summed first, for each weight: doubles would not add up alike in any order.
 _SUMS = {
-    "bytes": ("sum(server_bytes)", "coalesce(round(sum({0} * weight ORDER BY weight)), 0)::BIGINT"),
-    "requests": ("sum(records) FILTER (WHERE exchange_kind = 'http')", "coalesce(round(sum({0} * weight ORDER BY weight)), 0)::BIGINT"),
-    "avoidable_bytes": ("sum(avoidable_bytes)", "round(sum({0} * weight ORDER BY weight))::BIGINT"),
+    "bytes": ("server_bytes", "coalesce(round(sum({0} * weight ORDER BY weight)), 0)::BIGINT"),
+    "requests": ("requests", "coalesce(round(sum({0} * weight ORDER BY weight)), 0)::BIGINT"),
+    "avoidable_bytes": ("avoidable_bytes", "round(sum({0} * weight ORDER BY weight))::BIGINT"),
 }  # fmt: skip
 _COLUMNS: Mapping[str, dict[str, str]] = MappingProxyType(
     {
@@ -36,29 +37,28 @@ _COLUMNS: Mapping[str, dict[str, str]] = MappingProxyType(
         "bases": {"basis": "server_bytes_basis"},
     }
 )  # fmt: skip
+_ASKED = ("client_asn", "client_as_name", "network_kind", "agent_name", "agent_kind", "package_ecosystem", "organization_method", "server_bytes_basis")  # fmt: skip
 _PACKAGE = {"ecosystem": "package_ecosystem", "package": "package_name"}
 
 
-def _questions(party: str) -> dict[str, str]:
-    """The questions by name, as SQL over a store's `usage_by_hour` and `usage`."""
-    questions = {name: _question("usage_by_hour", party, columns) for name, columns in _COLUMNS.items()}  # fmt: skip
-    packages = _question("usage", party, _PACKAGE)
-    questions["by_package"] = (
-        f"SELECT * FROM ({packages}) QUALIFY row_number() OVER "
-        f"(PARTITION BY name, standing ORDER BY bytes DESC, ecosystem, package) <= {PACKAGES}"
-    )
-    return questions
+def _stated(party: str) -> str:
+    """The SQL of what `usage_by_hour` has of those wanted, by the day and all that the questions ask for."""
+    return f"""
+    SELECT name, standing, {_COLUMNS["by_day"]["day"]} AS day, {", ".join(_ASKED)}, weight,
+        sum(server_bytes)::BIGINT AS server_bytes, sum(avoidable_bytes)::BIGINT AS avoidable_bytes,
+        sum(records) FILTER (WHERE exchange_kind = 'http')::BIGINT AS requests
+    FROM (SELECT {party}, * FROM usage_by_hour($since, $until)) WHERE {_WANTED} GROUP BY ALL"""
 
 
-def _question(table: str, party: str, columns: Mapping[str, str]) -> str:
+def _question(columns: Mapping[str, str]) -> str:
+    """One of the questions, as SQL over that."""
     wanted = [name for name in _SUMS if name != "avoidable_bytes" or "day" in columns]
-    keys = ", ".join(f"{text} AS {name}" for name, text in columns.items())
-    inner = ", ".join(f"{_SUMS[name][0]} AS {name}" for name in wanted)
+    keys = ", ".join(name if name == "day" else f"{text} AS {name}" for name, text in columns.items())  # fmt: skip
+    inner = ", ".join(f"sum({_SUMS[name][0]}) AS {name}" for name in wanted)
     outer = ", ".join(f"{_SUMS[name][1].format(name)} AS {name}" for name in wanted)
     return (
         f"SELECT name, standing, {', '.join(columns)}, {outer} FROM ("
-        f"SELECT name, standing, weight, {keys}, {inner} FROM (SELECT {party}, * FROM {table}($since, $until)) "
-        f"WHERE {_WANTED} GROUP BY ALL) GROUP BY ALL"
+        f"SELECT name, standing, weight, {keys}, {inner} FROM stated GROUP BY ALL) GROUP BY ALL"
     )
 
 
@@ -86,16 +86,33 @@ def _quoted(text: str) -> str:
 
 
 def read(
-    con: Connection, policy: Policy, period: Period, names: Collection[str]
+    con: Connection, policy: Policy, usage: Usage, names: Collection[str]
 ) -> dict[str, pl.DataFrame]:
     """The frames by their names, each ordered by what has most bytes (days by the day).
 
-    `fund.usage.read` with the same policy has to go before: it makes the tables of who is exempt.
+    `usage` was read of the same connection, which has the tables of who is exempt since.
     """
+    period = usage.period
     con.execute("CREATE OR REPLACE TEMP TABLE wanted AS SELECT unnest($names::VARCHAR[]) AS name", {"names": sorted(names)})  # fmt: skip
     values: dict[str, Any] = {"since": period.since, "until": period.until}
-    found = {name: con.sql(text, params=values).pl() for name, text in _questions(party_sql(policy)).items()}  # fmt: skip
+    con.execute(f"CREATE OR REPLACE TEMP TABLE stated AS {_stated(party_sql(policy))}", values)
+    found = {name: con.sql(_question(columns)).pl() for name, columns in _COLUMNS.items()}
+    con.execute("DROP TABLE stated")
+    found["by_package"] = _packages(con, policy, usage, names)
     return {name: _ordered(frame) for name, frame in found.items()}
+
+
+def _packages(con: Connection, policy: Policy, usage: Usage, names: Collection[str]) -> pl.DataFrame:  # fmt: skip
+    top = usage.top
+    if top is None:
+        of = f"{name_sql(policy)} IN (FROM wanted)" if len(names) <= _FEW else None
+        top = packages(con, party_sql(policy), usage.period, of).top
+    stated = pl.col("name").is_in(list(names)) & pl.col("standing").is_in(
+        ["organization", "exempt"]
+    )
+    whole = top.filter(stated).join(named(con, usage.period), on="hashed")
+    ordered = whole.sort("name", "standing", "bytes", "ecosystem", "package", descending=[False, False, True, False, False], nulls_last=True)  # fmt: skip
+    return ordered.group_by("name", "standing", maintain_order=True).head(TOP).select("name", "standing", "ecosystem", "package", "bytes", "requests")  # fmt: skip
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:

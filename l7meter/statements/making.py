@@ -56,7 +56,7 @@ def make(
         made = account(con, policy, period)
         wanted = list(names) if names else _all(made, limit)
         _check(made, wanted)
-        frames = figures.read(con, policy, period, wanted)
+        frames = figures.read(con, policy, made.usage, wanted)
         where, values = Selection(period.since, period.until).where()
         ((rows,),) = con.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchall()
         frames["clients"] = figures.clients(con, policy, period) if rows <= EXACT_ROWS else _NO_CLIENTS  # fmt: skip

@@ -49,7 +49,8 @@ def statement(
     folder = to or Path("statements") / str(days)
     with _progress(len(made.names)) as told:
         files = writing.write(folder, made.documents, [each.strip() for each in formats.split(",")], key=key, told=told)  # fmt: skip
-    print(f"{len(made.names):,} statements, {len(files):,} files in {folder}")
+    statements = "statement" if len(made.names) == 1 else "statements"
+    print(f"{len(made.names):,} {statements}, {len(files):,} files in {folder}")
 
 
 @contextmanager
