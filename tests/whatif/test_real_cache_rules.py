@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +19,24 @@ pytestmark = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def steady(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose files take the same blocks at any time."""
+    with tempfile.TemporaryDirectory(dir=real_cache_rules.steady(1 << 25) or tmp_path) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def test_a_limited_cache_asks_for_what_its_rules_say_and_nearly_what_was_predicted(
-    tmp_path: Path,
+    tmp_path: Path, steady: Path
 ) -> None:
     tmp_path.chmod(0o755)
-    requests = real_cache.traffic(real_cache.files(tmp_path / "files", 60), 300)
-    log = real_cache.straight(tmp_path, requests)
-    _, everything = real_cache_rules.kept_up(tmp_path, requests, None)
-    octets, blocks = real_cache_rules.fetched(tmp_path / "origin.log"), everything.blocks
+    requests = real_cache.traffic(real_cache.files(steady / "files", 60), 300)
+    log = real_cache.straight(steady, requests)
+    _, everything = real_cache_rules.kept_up(steady, requests, None)
+    octets, blocks = real_cache_rules.fetched(steady / "origin.log"), everything.blocks
     limit = sum(blocks.values()) * real_cache_rules.BLOCK // 3
-    measured, keeper = real_cache_rules.kept_up(tmp_path, requests, limit)
+    measured, keeper = real_cache_rules.kept_up(steady, requests, limit)
     assert keeper.late == 0
     rules = real_cache_rules.by_rules(requests, blocks, octets, limit // real_cache_rules.BLOCK, below=True, conditions=True)  # fmt: skip
     assert measured == rules
