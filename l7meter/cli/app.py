@@ -44,7 +44,7 @@ the other sources were ingested · 4 more rejected lines than --max-reject-share
 
 app = typer.Typer(
     name="l7meter",
-    help="Who uses a package registry's bandwidth: access logs in, answers out.",
+    help="Who uses a package registry's bandwidth: access logs and packets in, answers out.",
     epilog=EXITS,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -65,35 +65,24 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Who uses a package registry's bandwidth: access logs in, answers out."""
+    """Who uses a package registry's bandwidth: access logs and packets in, answers out."""
 
 
-for commands in (
-    ingesting,
-    capturing,
-    parsing,
-    checking,
-    querying,
-    attributing,
-    explaining,
-    quality,
-    reconciling,
-    whatif,
-    costing,
-    fund,
-    init,
-    config,
-    running,
-    status,
-    schedule,
-    sourcing,
-    days,
-    privacy,
-    refdata,
-    storing,
-    reference,
-):
-    commands.register(app)
+PANELS = {
+    "Read": (ingesting, capturing, parsing, checking, attributing),
+    "Ask": (querying, explaining, quality, reconciling),
+    "What would help, and a fair share": (whatif, costing, fund),
+    "Every night": (init, running, status, schedule, config),
+    "Look after, look up": (sourcing, days, privacy, refdata, storing, reference),
+}
+for panel, modules in PANELS.items():
+    for module in modules:
+        commands, groups = len(app.registered_commands), len(app.registered_groups)
+        module.register(app)
+        for command in app.registered_commands[commands:]:
+            command.rich_help_panel = panel
+        for group in app.registered_groups[groups:]:
+            group.rich_help_panel = panel
 erasing.register(privacy.app)
 
 
