@@ -75,7 +75,7 @@ def conclude(addresses: pl.Series, ground: Ground | None = None) -> pl.DataFrame
     four = _Family(blocks[0], ipv4, routes.ipv4, routes.ipv4_origins, snapshot.ipv4_texts)
     six = _Family(blocks[1], ipv6, routes.ipv6, routes.ipv6_origins, snapshot.ipv6_texts)
     parts = [
-        *_looked_up(parsed.ipv4_rows, parsed.ipv4, four, ground),
+        *_looked_up(*_ascending(parsed.ipv4_rows, parsed.ipv4), four, ground),
         *_looked_up(parsed.ipv6_rows, parsed.ipv6, six, ground),
     ]
     parts.append(_not_looked_up(texts, [part.rows for part in parts]))
@@ -93,8 +93,18 @@ def conclude(addresses: pl.Series, ground: Ground | None = None) -> pl.DataFrame
     return pl.concat([verdicts, _wrapped(verdicts, distinct)], rechunk=True)[verdict]
 
 
+def _ascending(rows: _Rows, keys: Keys) -> tuple[_Rows, Keys]:
+    """IPv4 keys in their order, and their rows: searches then go through a table, not about in it."""
+    packed = np.sort(keys.astype(np.uint64) << np.uint64(32) | rows.astype(np.uint64))
+    return (packed & np.uint64(0xFFFFFFFF)).astype(np.int64), (packed >> np.uint64(32)).astype(
+        np.uint32
+    )
+
+
 def _looked_up(rows: _Rows, keys: Keys, family: _Family, ground: Ground) -> list[_Part]:
-    parts = []
+    parts: list[_Part] = []
+    if not len(rows):
+        return parts
     at, block = family.announced.locate(keys), family.special.locate(keys)
     for ranges, layer in family.layers:
         piece = ranges.locate(keys)
@@ -102,6 +112,8 @@ def _looked_up(rows: _Rows, keys: Keys, family: _Family, ground: Ground) -> list
         if not layer.declared:  # what is declared goes before what others say, be it of a system
             hit &= (block < 0) & ~np.isin(_asns(family, at), ground.declared_asns)
         marks = piece[hit] << 33 | (block[hit] >= 0).astype(np.int64) << 32 | _asns(family, at[hit])
+        if not len(marks):
+            continue
         pairs, place = np.unique(marks, return_inverse=True)
         parts.append(_Part(rows[hit], place, _said(ranges, layer, pairs, family, ground)))
         rows, keys, at, block = rows[~hit], keys[~hit], at[~hit], block[~hit]
@@ -203,7 +215,9 @@ def _unknown(rules: list[str]) -> pl.DataFrame:
 
 
 def _distinct(positions: _Rows, size: int) -> tuple[_Rows, _Rows]:
-    # Which positions below `size` occur, and the place of each one among them: np.unique without its sort.
+    # Which positions below `size` occur, and the place of each one among them: of many, without np.unique's sort.
+    if len(positions) < size >> 5:
+        return np.unique(positions, return_inverse=True)
     occurs = np.zeros(size, bool)
     occurs[positions] = True
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[positions]

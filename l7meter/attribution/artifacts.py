@@ -151,6 +151,8 @@ def _said(host: pl.Series, layouts: dict[str, Layout], served: Mapping[str, str]
     Null if none or two of them do.
     """
     names = host.unique().drop_nulls()
+    if names.is_empty():
+        return host
     naming = {
         ecosystem: names.str.contains(rf"(?:^|\.)(?:{'|'.join(layout.labels)})(?:[.:]|$)")
         for ecosystem, layout in layouts.items()
