@@ -212,6 +212,16 @@ def test_objects_in_parts_tell_what_they_tell_whole(
         assert {k: v for k, v in row.items() if v} == {k: v for k, v in whole.items() if v}
 
 
+@settings(deadline=None)
+@given(*[st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=70)] * 2)
+def test_the_usual_end_of_an_object_tells_what_it_tells_otherwise_written(
+    name: str, release: str
+) -> None:
+    usual = json.dumps({"system": {"name": name, "release": release}}, separators=(",", ":"))
+    other = json.dumps({"system": {"release": release, "name": name}}, separators=(",", ":"))
+    assert one(f"pip/1 {usual}") == one(f"pip/1 {other}")
+
+
 def test_order_and_company_of_agents_do_not_matter() -> None:
     agents = pl.Series([row["user_agent"] for row in lines("user_agents.jsonl")] + [PIP, "pip/1 {"])
     together = conclude(agents).select("agent_details")
