@@ -80,5 +80,8 @@ def _coded(series: pl.Series) -> pl.Series:
 
 def codes_of(coded: pl.Series) -> np.ndarray:
     """The code of each row of a Categorical column, from 1; a null has none and is 0."""
-    codes: np.ndarray = coded.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+    stored = coded.to_physical()
+    if stored.null_count():
+        stored = stored.cast(pl.Int64).fill_null(-1)
+    codes: np.ndarray = np.add(stored.to_numpy(), 1, dtype=np.int64)
     return codes

@@ -12,6 +12,7 @@ from l7meter.columns import codes_of, distinct, spread
 from l7meter.schema import COLUMNS, CONCLUDED
 
 Conclude = Callable[[pl.Series], pl.DataFrame]
+_UNMET = np.uint32(2**32 - 1)
 
 
 class Memo:
@@ -46,23 +47,24 @@ class Memo:
     def _spread(self, column: pl.Series, conclude: Conclude, name: str) -> pl.DataFrame:
         codes = codes_of(column)
         with self._lock:
-            places = self._places.get(name, np.empty(0, np.int64))
+            places = self._places.get(name, np.empty(0, np.uint32))
             if (top := int(codes.max(initial=0))) >= len(places):
-                more = np.full(top + 1 + len(places) // 2 - len(places), -1)
+                more = np.full(top + 1 + len(places) // 2 - len(places), _UNMET)
                 places = self._places[name] = np.concatenate([places, more])
-            unmet = codes[places[codes] < 0]
-            if len(unmet):
-                rows = np.flatnonzero(places[codes] < 0)
-                fresh, first = np.unique(unmet, return_index=True)
+            at = places[codes]
+            rows = np.flatnonzero(at == _UNMET)
+            if len(rows):
+                fresh, first = np.unique(codes[rows], return_index=True)
                 made = self._coded(conclude(column[rows[first]].cast(pl.String)))
                 before = self._rows.get(name)
                 base = 0 if before is None else before.height
                 self._rows[name] = (
                     made if before is None else pl.concat([before, made], rechunk=True)
                 )
-                places[fresh] = np.arange(base, base + len(fresh))
+                places[fresh] = np.arange(base, base + len(fresh), dtype=np.uint32)
+                at = places[codes]
             known = self._rows[name]
-        told: pl.DataFrame = known[places[codes]]
+        told: pl.DataFrame = known[at]
         return told
 
     def _coded(self, concluded: pl.DataFrame) -> pl.DataFrame:

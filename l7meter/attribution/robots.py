@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 from l7meter.attribution.verification import VERDICTS, claims, conclude
-from l7meter.columns import distinct
 
 _NAME = "agent_verification"
 _VERDICTS = pl.Enum(VERDICTS)  # written faster than text
@@ -14,9 +12,9 @@ _VERDICTS = pl.Enum(VERDICTS)  # written faster than text
 
 def verification(records: pl.DataFrame) -> pl.Series:
     """`agent_verification` of records that have agent_name and client_address."""
-    names, places = distinct(records["agent_name"])
-    robots = names.is_in(list(claims())).fill_null(False).to_numpy()
-    rows = np.flatnonzero(robots[places] if places is not None else robots.repeat(records.height))
+    names = records["agent_name"]
+    robots = pl.Series(list(claims()), dtype=pl.String).cast(names.dtype)
+    rows = names.is_in(robots.implode()).fill_null(False).arg_true()
     verdict = pl.Series(_NAME, [None], dtype=_VERDICTS).new_from_index(0, records.height)
     if not len(rows):  # package clients are no robots
         return verdict

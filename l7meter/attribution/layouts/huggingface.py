@@ -24,11 +24,16 @@ _API = r"^/api/(?:models|(?P<variant>datasets|spaces))"
 
 def _resolved(rows: pl.DataFrame) -> pl.DataFrame:
     """Repository, revision and file, by splitting: 0.3 µs, where groups take 1.1."""
-    halves = pl.col("path").str.splitn("/resolve/", 2)
-    rows = rows.with_columns(
-        where=halves.struct.field("field_0").str.split("/"),
-        what=halves.struct.field("field_1").str.split("/"),
-    )
+    halves = pl.col("path").str.splitn("/resolve/", 2).struct
+    repository, rest = halves.field("field_0"), halves.field("field_1")
+    several = rows["path"].str.contains("/resolve/(?:.*/)?resolve/")
+    if several.any():  # one of them may be a repository's name
+        exact = (
+            pl.col("path").str.extract_groups(rf"^(?P<at>{_AT[1:]})/resolve/(?P<rest>.*)").struct
+        )
+        repository = pl.when(several).then(exact.field("at")).otherwise(repository)
+        rest = pl.when(several).then(exact.field("rest")).otherwise(rest)
+    rows = rows.with_columns(where=repository.str.split("/"), what=rest.str.split("/"))
     where, what = pl.col("where").list, pl.col("what").list
     variant = where.get(1)
     variant = pl.when(variant.is_in(["datasets", "spaces"]), where.len() > 2).then(variant)

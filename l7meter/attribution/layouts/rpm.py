@@ -47,8 +47,8 @@ def _named(rows: pl.DataFrame) -> pl.DataFrame:
     Not of what Python's distutils made, which a Python index serves.
     """
     rows = at_dashes(rows.filter(~pl.col("path").str.contains(FOLDER)), 2)
-    version, last = pl.col("parts").list.get(-2), pl.col("parts").list.get(-1)
-    arch = last.str.split(".").list.get(-2)
+    version, last = (pl.col("parts").list.get(at, null_on_oob=True) for at in (-2, -1))
+    arch = last.str.split(".").list.get(-2, null_on_oob=True)
     release = last.str.head(last.str.len_bytes() - arch.str.len_bytes() - len("..rpm"))
     return rows.with_columns(
         name="rest",
