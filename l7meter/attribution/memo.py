@@ -53,7 +53,7 @@ class Memo:
                 places = self._places[name] = np.concatenate([places, more])
             at = places[codes]
             rows = np.flatnonzero(at == _UNMET)
-            if len(rows):
+            if len(rows) or name not in self._rows:  # of no records, too, there are columns
                 fresh, first = np.unique(codes[rows], return_index=True)
                 made = self._coded(conclude(column[rows[first]].cast(pl.String)))
                 before = self._rows.get(name)

@@ -11,6 +11,7 @@ from l7meter.sources import open_stream, stream
 from l7meter.store import Store, connect
 
 SAMPLES = Path(__file__).parents[2] / "sample_logs"
+TRAPS = Path(__file__).parents[1] / "data" / "traps"
 LOGS = ["nginx/access.log", "nginx-json/crates.json.log.gz", "squid/access.log.gz", "caddy/gems.log.xz"]  # fmt: skip
 
 
@@ -54,3 +55,13 @@ def test_a_long_source_of_rejects_alone_is_written_in_parts(
         done = ingest([str(log)], store, source.Said(format="combined"))
         assert len(store.files("rejects")) > 1
     assert (done.total("lines"), done.total("rejects")) == (10_000, 10_000)
+
+
+def test_a_part_of_a_source_without_records_is_parsed_as_the_others(tmp_path: Path) -> None:
+    whole = (TRAPS / "cloudfront-double-encoding.log").read_text()
+    log = tmp_path / "cut.log"
+    header = whole.splitlines()[1].replace("cs(Cookie)", "x-new")  # other columns are another part
+    log.write_text(f"{header}\nwhat is left of a line\n{whole}")
+    columns = [pl.concat(parse(str(each))).drop("source_id", "source_line") for each in (log, TRAPS / "cloudfront-double-encoding.log")]  # fmt: skip
+    assert columns[0].height
+    assert_frame_equal(*columns)
