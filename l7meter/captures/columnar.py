@@ -2,9 +2,10 @@
 
 Most packets carry content whose end is known from a head that passed long ago, in order and whole.
 Those are found for all packets of a window at once (`runs`) and passed over in one step. Exchanges
-that tile their runs become columns without being rows (`lane`), and data that came out of order are
-put in order first where no hole stays (`reordered`); whatever else there is goes to its connection
-packet by packet. So there is one truth, and the columns decide only how often it is asked.
+that tile their runs become columns without being rows (`lane`), whole connections of them without
+being connections (`whole`, `settled`), and data that came out of order are put in order first where
+no hole stays (`reordered`); whatever else there is goes to its connection packet by packet. So
+there is one truth, and the columns decide only how often it is asked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from l7meter.captures.base import Moment
 from l7meter.captures.exact import TCP, Exact, Packet, Pair, pair_of
 from l7meter.captures.lane import Lane
 from l7meter.captures.lane_heads import Heads
+from l7meter.captures.settled import Settled
 from l7meter.captures.view import View
+from l7meter.captures.whole import whole
 from l7meter.captures.window import Window
 
 SHORT = 4  # packets of a run that are not worth the columns
@@ -34,26 +37,70 @@ class Columnar:
         self.exact = exact
         self.frames: list[pl.DataFrame] = []  # of exchanges that never were rows
         self._heads = Heads()
+        self._settled = Settled(exact.sums)
 
-    def window(self, window: Window) -> Iterator[Row]:
-        """The rows that are whole at the end of the window."""
-        if not len(window.start):
-            return
-        view = View(window)
-        lane = Lane(view, self._heads)
+    def lane(self, window: Window) -> Lane:
+        """What the columns make of a window by itself; while the one before is still being taken."""
+        if self._heads.many:
+            self._heads = Heads()
+        return Lane(View(window), self._heads)
+
+    def take(self, lane: Lane) -> Iterator[Row]:
+        """The rows that are whole at the end of a window; windows are taken in order."""
+        view = lane.view
+        window = view.window
         odd = yield from self._odd(view)
+        for pair in odd:
+            self._again(pair)
+        settled = self._settle(view, lane, odd)
         cuts = view.runs.connection
-        for first, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+        for place, (first, end) in enumerate(
+            zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+        ):
+            if place in settled:
+                continue
             ends = view.ends(first)
             if (pair := pair_of(*ends)) in odd:
                 odd[pair] += [view.packet(row, ends) for row in range(first, end)]
-            else:
-                yield from self._connection(view, lane, first, end, ends)
+                continue
+            self._again(pair)
+            yield from self._connection(view, lane, first, end, ends)
         self.frames += lane.take()
         for packets in odd.values():
             for packet in sorted(packets, key=lambda packet: packet.at.packet):
                 yield from self.exact.segment(packet)
-        yield from self.exact.sweep(Moment(int(window.time[-1]), 0))
+        at = Moment(int(window.time[-1]), 0)
+        yield from self.exact.sweep(at)
+        self.frames += self._settled.sweep(at.time)
+
+    def end(self) -> Iterator[Row]:
+        """The rows of all connections that are still open; the last exchanges of others as frames."""
+        yield from self.exact.end()
+        self.frames += self._settled.end()
+
+    def _settle(self, view: View, lane: Lane, odd: dict[Pair, list[Packet]]) -> set[int]:
+        """Take the connections that the window holds whole; which ones these are."""
+        made = whole(view, lane)
+        kept: list[int] = []
+        ends: list[Pair] = []
+        for place, connection in enumerate(made.connection.tolist()):
+            first = int(view.runs.connection[connection])
+            both = view.ends(first)
+            pair = pair_of(*both)
+            if pair not in odd and pair not in self._settled and not self.exact.connection(pair):
+                kept.append(place)
+                ends.append((both[1], both[0]) if made.opener[place] else both)
+        if not kept:
+            return set()
+        made = made.some(np.array(kept))
+        self.frames += self._settled.settle(view, lane, made, ends)
+        self.exact.sums.carried += int(np.diff(view.runs.connection)[made.connection].sum())
+        return set(made.connection.tolist())
+
+    def _again(self, pair: Pair) -> None:
+        """Have the connection of a pair followed by itself again."""
+        if connection := self._settled.again(pair):
+            self.exact.adopt(pair, connection)
 
     def _odd(self, view: View) -> Generator[Row, None, dict[Pair, list[Packet]]]:
         """Packets whose headers the columns do not read; segments among them are given back."""
@@ -88,7 +135,7 @@ class Columnar:
             if tiles > 0 and connection:
                 upto = place + 2 * tiles
                 stretch = view.run(row, int(run[upto]), ends, connection)
-                if stretch and connection.may_skip(stretch, lane.answer(place)):
+                if stretch and connection.may_skip(stretch, int(lane.answers(place))):
                     self.exact.sums.carried += len(stretch.rows)
                     yield from connection.skip(stretch, lane.add(place, upto, connection))
                     row = int(run[upto])

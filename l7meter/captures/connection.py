@@ -14,10 +14,10 @@ from typing import Any
 from l7meter.captures import records
 from l7meter.captures.base import Endpoint, Moment, Side
 from l7meter.captures.exchange import Exchange
-from l7meter.captures.run import Run, Skipped
+from l7meter.captures.run import Past, Run, Skipped
 from l7meter.captures.speech import Speech, says_client
 from l7meter.captures.sums import Sums
-from l7meter.captures.tcp import ACK, FIN, RST, SYN, Piece, Segment, Stream
+from l7meter.captures.tcp import ACK, FIN, RST, SPACE, SYN, Piece, Segment, Stream
 from l7meter.captures.window import Integers
 
 START = 32  # octets of a first segment that may tell who sent it
@@ -41,6 +41,26 @@ class Connection:
         self._done: list[tuple[Row, list[int]]] = []  # with the wire octets when it ended
         self._counted = [0, 0]  # wire octets that rows have, by end
         self._messages = 0
+
+    @classmethod
+    def again(cls, past: Past) -> Connection:
+        """The connection as it would be, had it taken all of its packets."""
+        made = cls(*past.ends, past.first)
+        made.last, made.wire, made.over, made.by_columns = past.last, past.wire, True, True
+        for end, stream in enumerate(made.streams):
+            stream.ended(
+                past.following[end], past.octets[end], past.acknowledged[end], past.closed[end]
+            )
+        made.isn = [(each - 1) % SPACE for each in past.following]
+        made._client = 0
+        made._speech.asks(b"GET / HTTP/1.1\r\n")
+        made._speech.from_start = True
+        for end in (0, 1):
+            made._close(end, past.closed[end], clean=True)
+        made._done.append((past.row, past.upto))
+        made._counted = past.before
+        made._messages = sum(past.octets)
+        return made
 
     def segment(self, sender: int, segment: Segment, wire: int, at: Moment) -> Iterator[Row]:
         """Take a segment; gives the rows that are whole by now."""

@@ -12,6 +12,7 @@ from l7meter.captures.base import Moment
 from l7meter.captures.columnar import Columnar
 from l7meter.captures.containers import Container, begins
 from l7meter.captures.exact import Exact
+from l7meter.captures.lane import Lane
 from l7meter.captures.records import Rows
 from l7meter.captures.sums import Sums
 from l7meter.captures.untimed import UNTIMED, timed
@@ -26,6 +27,16 @@ class File(NamedTuple):
 
     container: Container
     before: Sums
+
+
+class _Part(NamedTuple):
+    """A window of a file, and what the columns make of it; of a file that has none, none."""
+
+    container: Container
+    packets: int = 0  # read, with those that have no time
+    anew: bool = False  # it is of another capture than the file before
+    window: Window | None = None
+    lane: Lane | None = None
 
 
 class Capture:
@@ -61,33 +72,47 @@ class Capture:
         rows = Rows()
         exact = Exact(self.sums)
         columnar = Columnar(exact)
-        last = NO_TIME
-        for container, packets in ahead(self._windows()):
-            if not self.files or self.files[-1].container is not container:
-                if packets is not None and _anew(packets, last):
-                    for row in exact.end():
+        for part in ahead(self._parts(columnar if self.engine == "columnar" else None)):
+            if not self.files or self.files[-1].container is not part.container:
+                if part.anew:
+                    for row in columnar.end():
                         rows.add(row)
-                self.files.append(File(container, self.sums + Sums()))
-            if packets is None:
+                self.files.append(File(part.container, self.sums + Sums()))
+            self.sums.packets += part.packets
+            if part.window is None:
                 continue
-            before = self.files[-1].before.packets
-            window = timed(packets._replace(number=before + packets.number), last)
-            self.sums.packets += len(packets.start)
-            if left_out := len(packets.start) - len(window.start):
+            if left_out := part.packets - len(part.window.start):
                 self.sums.skipped[UNTIMED] += left_out
-            if not len(window.start):
+            if not len(part.window.start):
                 continue
-            last = int(window.time[-1])
-            made = columnar.window(window) if self.engine == "columnar" else _exactly(window, exact)
+            made = columnar.take(part.lane) if part.lane else _exactly(part.window, exact)
             for row in made:
                 rows.add(row)
             yield from columnar.frames
             columnar.frames.clear()
             yield rows.take()  # empty as well: it says that the reading goes on
-        for row in exact.end():
+        for row in columnar.end():
             rows.add(row)
+        yield from columnar.frames
         if len(rows):
             yield rows.take()
+
+    def _parts(self, columnar: Columnar | None) -> Iterator[_Part]:
+        """The windows of all files, as far as they can be read without what came before."""
+        packets, last, of = 0, NO_TIME, None
+        for container, window in ahead(self._windows()):
+            if window is None:
+                yield _Part(container)
+                continue
+            if container is not of:
+                of, before, anew = container, packets, _anew(window, last)
+            packets += len(window.start)
+            ready = timed(window._replace(number=before + window.number), last)
+            lane = None
+            if len(ready.start):
+                last = int(ready.time[-1])
+                lane = columnar.lane(ready) if columnar else None
+            yield _Part(container, len(window.start), anew, ready, lane)
 
     def _windows(self) -> Iterator[tuple[Container, Window | None]]:
         """The windows of all files, each with its own; None for a file that has none."""

@@ -7,6 +7,7 @@ some 50,000 of them a second.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from l7meter.captures import records
@@ -20,7 +21,7 @@ from l7meter.captures.tcp import ACK, SYN, Segment, parse
 TCP, UDP = 6, 17
 IDLE = 15 * 60 * 10**9  # ns without a packet after which a connection is over
 LINGER = 60 * 10**9  # ns that a closed connection waits for stragglers
-OPEN = 100_000  # connections at once; beyond, the one that was silent longest is ended
+OPEN = 100_000  # connections at once; beyond, those that were silent longest are ended
 
 Row = dict[str, Any]
 Pair = tuple[Endpoint, Endpoint]
@@ -90,6 +91,10 @@ class Exact:
         """The connection between two ends, if one is open."""
         return self._tcp.get(pair)
 
+    def adopt(self, pair: Pair, connection: Connection) -> None:
+        """Follow a connection between two ends from now on; none of theirs is open."""
+        self._tcp[pair] = connection
+
     def segment(self, packet: Packet) -> Iterator[Row]:
         """Take a TCP segment."""
         sender, other, segment, wire, at, packets = packet
@@ -101,8 +106,7 @@ class Exact:
             connection = None
         if connection is None:
             if len(self._tcp) >= OPEN:
-                self.sums.limits["open connections"] += 1
-                yield from self._ended(min(self._tcp, key=lambda each: self._tcp[each].last.time))
+                yield from self._silent(max(OPEN // 100, 1))
             connection = self._tcp[pair] = Connection(sender, other, at)
         yield from connection.segment(connection.ends.index(sender), segment, wire, at)
 
@@ -137,6 +141,12 @@ class Exact:
         silent = [pair for pair, each in self._udp.items() if at.time - each.last.time > IDLE]
         for pair in silent:
             yield self._udp.pop(pair).end(self.sums)
+
+    def _silent(self, count: int) -> Iterator[Row]:
+        """End so many connections that were silent longest; many at once, as they are sought in all."""
+        self.sums.limits["open connections"] += count
+        for pair in nsmallest(count, self._tcp, key=lambda each: self._tcp[each].last.time):
+            yield from self._ended(pair)
 
     def _ended(self, pair: Pair) -> Iterator[Row]:
         yield from self._tcp.pop(pair).end(self.sums)

@@ -7,7 +7,9 @@ exact path's own reader; all else is arithmetic on columns.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -26,18 +28,31 @@ Integers = NDArray[np.int64]
 Rows = NDArray[np.bool_]
 
 LONGEST = 8192  # octets of a head
+Who = tuple[str, int, str, int]  # address and port of client and server
+
+
+class Tiles(NamedTuple):
+    """Tiles by the runs of their requests, with their own octets of IP packets.
+
+    `counts` says how many of them, one after the other, are of each connection in `who`.
+    """
+
+    runs: Integers
+    client: Integers
+    server: Integers
+    who: Sequence[Who]
+    counts: Integers
 
 
 class Lane:
     """The tiles of a window. `tiles` says of each run how many tiles follow each other from it."""
 
     def __init__(self, view: View, heads: Heads) -> None:
-        self._view = view
+        self.view = view
         self._heads = heads
-        heads.forget()
         runs = view.runs
         self._starts = runs.run[:-1]
-        self._taken: list[tuple[Integers, Connection, Integers, Integers]] = []
+        self._taken: list[Tiles] = []
         count = len(self._starts)
         self.tiles = np.zeros(count, np.int64)
         self._numbers = np.full((len(COLUMNS), count), NONE)
@@ -53,7 +68,8 @@ class Lane:
         first = rows[self._begins]
         end_packet = rows[self._ends]
         ends = (found.seq[end_packet] + found.length[end_packet]) % SPACE
-        self._wire = [np.cumsum(found.wire[rows] * (runs.sender == end)) for end in (0, 1)]
+        wire = found.wire[rows]
+        self._wire = [_summed(wire * (runs.sender == end)) for end in (0, 1)]
         fit = self._candidates(first)
         if not fit.any():
             return
@@ -64,7 +80,7 @@ class Lane:
 
     def _candidates(self, first: Integers) -> Rows:
         """Runs that may be the request of a tile, by their shape and their first octets."""
-        view, found = self._view, self._view.found
+        view, found = self.view, self.view.found
         runs, count = view.runs, len(first)
         fresh = np.zeros(len(runs.rows) + 1, np.bool_)
         fresh[runs.connection] = True
@@ -88,29 +104,36 @@ class Lane:
 
     def _tiling(self, runs: Integers, first: Integers) -> Rows:
         """Which of these requests and their responses are whole, end where they say, and no more."""
-        heads, data, found = self._heads, self._view.window.data, self._view.found
+        heads, data, found = self._heads, self.view.window.data, self.view.found
         asked, answered = first[runs], first[runs + 1]
-        start, size = found.payload[asked].tolist(), found.length[asked].tolist()
-        lines, fields = heads.requests(data[a : a + n] for a, n in zip(start, size, strict=True))
-        start = found.payload[answered].tolist()
-        limit = (found.payload[answered] + np.minimum(found.length[answered], LONGEST)).tolist()
-        ends = [data.find(b"\r\n\r\n", a, z) + 4 for a, z in zip(start, limit, strict=True)]
-        responses = heads.responses(data[a:z] for a, z in zip(start, ends, strict=True))
+        lines, fields = heads.requests(data, found.payload[asked], found.length[asked])
+        start = found.payload[answered]
+        limit = start + np.minimum(found.length[answered], LONGEST)
+        responses, head = heads.responses(data, start, limit)
         for side, numbers in enumerate((lines, fields, responses)):
             self._numbers[side, runs] = numbers
         content = np.array(heads.lengths, np.int64)[responses]
         empty = np.array(heads.empty, bool)[responses] | np.array(heads.bare, bool)[lines]
         self._content = np.zeros(len(first), np.int64)
         self._content[runs] = np.where(empty, 0, content)
-        head = np.array(ends) - np.array(start)
         whole = np.array(heads.fit, bool)[lines] & np.array(heads.plain, bool)[fields]
         whole &= (content != NONE) & (head >= 16)
         tiles: Rows = whole & (self._totals[runs + 1] == head + self._content[runs])
         return tiles
 
-    def answer(self, run: int) -> int:
-        """The sequence number at which a tile's response begins."""
-        return int(self._view.found.seq[self._view.runs.rows[self._begins[run + 1]]])
+    def answers(self, runs: Integers) -> Integers:
+        """The sequence numbers at which the responses of these tiles begin."""
+        rows = self._begins[np.minimum(runs + 1, len(self._begins) - 1)]
+        return self.view.found.seq[self.view.runs.rows[rows]]
+
+    def last(self, runs: Integers) -> Integers:
+        """The last rows of these tiles."""
+        return self._ends[runs + 1]
+
+    def wire(self, ends: Integers, behind: Integers) -> Integers:
+        """Octets of IP packets that these ends sent in all rows before these, whatever the pair."""
+        passed: Integers = np.where(ends == 0, self._wire[0][behind], self._wire[1][behind])
+        return passed
 
     def add(self, begin: int, behind: int, connection: Connection) -> Skipped:
         """Take the tiles of these runs; what the connection has to know of them.
@@ -118,13 +141,12 @@ class Lane:
         The last one is the connection's to finish: packets that follow may be its own.
         """
         runs = np.arange(begin, behind, 2)
-        first, last = int(self._starts[begin]), self._ends[runs + 1]
-        asks = self._view.runs.sender[self._begins[begin]]  # the end of the pair
-        before = [wire[first - 1] if first else 0 for wire in self._wire]
-        passed = [self._wire[end][last] - before[end] for end in (asks, 1 - asks)]
+        first, past = int(self._starts[begin]), self._ends[runs + 1] + 1
+        asks = self.view.runs.sender[self._begins[begin]]  # the end of the pair
+        passed = [self._wire[end][past] - self._wire[end][first] for end in (asks, 1 - asks)]
         if len(runs) > 1:
             wire = connection.wire_since(passed[0][:-1], passed[1][:-1])
-            self._taken.append((runs[:-1], connection, *wire))
+            self._taken.append(Tiles(runs[:-1], *wire, [connection.who()], np.array([len(runs) - 1])))  # fmt: skip
         return Skipped(
             int(self._totals[runs].sum()),
             int(self._totals[runs + 1].sum()),
@@ -137,7 +159,7 @@ class Lane:
 
     def _row(self, run: int) -> dict[str, Any]:
         """One tile as a row."""
-        rows, window, size = self._view.runs.rows, self._view.window, self._view.found.length
+        rows, window, size = self.view.runs.rows, self.view.window, self.view.found.length
         first, last = int(rows[self._begins[run]]), int(rows[self._ends[run + 1]])
         heads = (
             of[place]
@@ -158,20 +180,26 @@ class Lane:
         }
 
     def take(self) -> list[pl.DataFrame]:
-        """The tiles as a frame of records."""
-        if not self._taken:
+        """The tiles that were added, as a frame of records."""
+        taken, self._taken = self._taken, []
+        if not taken:
             return []
-        runs = np.concatenate([taken[0] for taken in self._taken])
-        client, server = (np.concatenate([taken[n] for taken in self._taken]) for n in (2, 3))
-        found, rows, window = self._view.found, self._view.runs.rows, self._view.window
+        runs, client, server, counts = (
+            np.concatenate(each)
+            for each in zip(*((t.runs, t.client, t.server, t.counts) for t in taken), strict=True)
+        )
+        who = list(chain.from_iterable(tiles.who for tiles in taken))
+        return [self.frame(Tiles(runs, client, server, who, counts))]
+
+    def frame(self, tiles: Tiles) -> pl.DataFrame:
+        """Tiles as records."""
+        runs = tiles.runs
+        found, rows, window = self.view.found, self.view.runs.rows, self.view.window
         first, last = rows[self._begins[runs]], rows[self._ends[runs + 1]]
-        counts = np.array([len(taken[0]) for taken in self._taken])
-        who = pl.DataFrame([taken[1].who() for taken in self._taken], schema=_WHO, orient="row")
-        tables = [pl.DataFrame(rows, schema={n: records.SCHEMA[n] for n in names}, orient="row")
-                  for rows, names in zip(self._heads.rows, COLUMNS, strict=True)]  # fmt: skip
+        who = pl.DataFrame(tiles.who, schema=_WHO, orient="row")
         parts = [
-            who[np.repeat(np.arange(len(counts)), counts)],
-            *(table[self._numbers[side, runs]] for side, table in enumerate(tables)),
+            who[np.repeat(np.arange(len(tiles.who)), tiles.counts)],
+            *(table[self._numbers[side, runs]] for side, table in enumerate(self._heads.tables())),
         ]
         frame = pl.concat(parts, how="horizontal").with_columns(
             pl.col("server_address").fill_null(pl.col("server")),
@@ -182,19 +210,24 @@ class Lane:
             request_body_size=pl.lit(0, pl.Int64),
             response_size=pl.Series(self._totals[runs + 1]),
             response_body_size=pl.Series(self._content[runs]),
-            client_wire_bytes=pl.Series(client),
-            server_wire_bytes=pl.Series(server),
+            client_wire_bytes=pl.Series(tiles.client),
+            server_wire_bytes=pl.Series(tiles.server),
             missing_bytes=pl.lit(0, pl.Int64),
             exchange_kind=pl.lit("http", EXCHANGE_KINDS),
             complete=pl.lit(value=True),
             source_line=pl.Series(first + window.number),
         )
         absent = [pl.lit(None, kind).alias(name) for name, kind in records.SCHEMA.items() if name not in frame.columns]  # fmt: skip
-        self._taken.clear()
-        return [frame.with_columns(absent).select(records.SCHEMA.names())]
+        made: pl.DataFrame = frame.with_columns(absent).select(records.SCHEMA.names())
+        return made
 
 
 _WHO = {"client_address": pl.String, "client_port": pl.Int32, "server": pl.String, "server_port": pl.Int32}  # fmt: skip
+
+
+def _summed(octets: Integers) -> Integers:
+    """The sums of all before each, and at the end of all."""
+    return np.concatenate([[0], np.cumsum(octets)])
 
 
 def _chains(starts: Rows, goes_on: Rows) -> Integers:

@@ -40,22 +40,24 @@ class Pcap:
         """The whole records from `place` on."""
         starts: list[int] = []
         append = starts.append
-        head, read = self.head, struct.Struct(self.order + "I").unpack_from
-        last = len(data) - head
-        captured = 0
-        while place <= last:  # the chain of lengths: only its sequence cannot be a column
-            (captured,) = read(data, place + 8)
-            if captured > LONGEST:
-                break
-            append(place)
-            place += head + captured
-        if starts and place > len(data):
+        head, read = self.head, struct.Struct(self.order + "8xI").unpack_from
+        try:
+            while True:  # the chain of lengths: only its sequence cannot be a column
+                append(place)
+                place += head + read(data, place)[0]
+        except struct.error:
             place = starts.pop()
-        broken = None
-        if captured > LONGEST:
-            broken = f"claims {captured} captured octets, where {LONGEST} is the most"
-        start = np.array(starts, np.int64)
         field = words(data, self.order)
+        start = np.array(starts, np.int64)
+        start = start[start <= len(data) - head]
+        broken = None
+        captured = field[start + 8]
+        if len(long := np.flatnonzero(captured > LONGEST)):
+            broken = f"claims {captured[long[0]]} captured octets, where {LONGEST} is the most"
+            place, start = starts[long[0]], start[: long[0]]
+        elif starts and place > len(data):
+            place = starts.pop()
+            start = start[: len(starts)]
         seconds, fraction, size, length = (
             field[start + each].astype(np.int64) for each in (0, 4, 8, 12)
         )

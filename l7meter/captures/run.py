@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from l7meter.captures.base import Moment
+from l7meter.captures.base import Endpoint, Moment
 from l7meter.captures.tcp import SPACE
 from l7meter.captures.window import Integers, Rows
 
@@ -67,3 +67,24 @@ class Skipped(NamedTuple):
     answered: int
     wire: list[tuple[int, int]]
     last: dict[str, Any]
+
+
+class Past(NamedTuple):
+    """A connection that is over, of exchanges of HTTP/1.x alone, all whole.
+
+    Lists are of its opener, the client, and of the other end: the FINs, the sequence number of the
+    first octet, octets of payload, how many of them (and one for the FIN) the other end
+    acknowledged or -1, and octets of IP packets before the last exchange, up to its end, and of all.
+    """
+
+    ends: tuple[Endpoint, Endpoint]
+    first: Moment
+    last: Moment
+    closed: list[Moment]
+    following: list[int]
+    octets: list[int]
+    acknowledged: list[int]
+    before: list[int]
+    upto: list[int]
+    wire: list[int]
+    row: dict[str, Any]  # the last exchange

@@ -137,6 +137,13 @@ class Stream:
         self._next += size
         self.octets += size
 
+    def ended(self, following: int, octets: int, acknowledged: int, at: Moment) -> None:
+        """All octets went by from a sequence number up to the FIN; -1: nothing was acknowledged."""
+        self.started, self.octets, self.closed = True, octets, at
+        self._next = following + octets
+        self._fin = self._next, at
+        self._acknowledged = following + acknowledged if acknowledged >= 0 else None
+
     def acknowledged(self, ack: int) -> None:
         """The other side has said that it has everything before this sequence number."""
         if self.started:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,20 +18,6 @@ from l7meter.captures.tcp import ACK, SPECIAL, Segment
 from l7meter.captures.window import Integers, Window
 
 AHEAD = 2048  # packets among which one that is missing is sought; fewer than a stream holds
-
-
-class _Listed(NamedTuple):
-    """`rows` and `sender` by row of the runs, the others by packet of the window."""
-
-    rows: list[int]
-    sender: list[int]
-    wire: list[int]
-    seq: list[int]
-    ack: list[int]
-    flags: list[int]
-    payload: list[int]
-    length: list[int]
-    time: list[int]
 
 
 class View:
@@ -58,26 +43,22 @@ class View:
 
     def packet(self, row: int, ends: tuple[Endpoint, Endpoint]) -> Packet:
         """One packet of a run."""
-        listed = self._listed
-        sender, place = listed.sender[row], listed.rows[row]
+        sender, place, found = int(self.runs.sender[row]), int(self.runs.rows[row]), self.found
         source, destination = ends[sender], ends[1 - sender]
-        flags, start, length = listed.flags[place], listed.payload[place], listed.length[place]
-        ack = listed.ack[place] if flags & ACK else None
+        flags, start, length = (
+            int(found.flags[place]),
+            int(found.payload[place]),
+            int(found.length[place]),
+        )
+        ack = int(found.ack[place]) if flags & ACK else None
         octets = self.window.data[start : start + length]
         return Packet(
             source,
             destination,
-            Segment(source[1], destination[1], listed.seq[place], ack, flags, octets, length),
-            listed.wire[place],
-            Moment(listed.time[place], self.window.number + place),
+            Segment(source[1], destination[1], int(found.seq[place]), ack, flags, octets, length),
+            int(found.wire[place]),
+            self.moment(place),
         )
-
-    @cached_property
-    def _listed(self) -> _Listed:
-        """Columns as lists of Python's own numbers: one by one, these are faster to take."""
-        runs, found, time = self.runs, self.found, self.window.time
-        columns = (runs.rows, runs.sender, found.wire, found.seq, found.ack, found.flags, found.payload, found.length, time)  # fmt: skip
-        return _Listed(*(column.tolist() for column in columns))
 
     def run(
         self, begin: int, behind: int, ends: tuple[Endpoint, Endpoint], connection: Connection
@@ -89,7 +70,7 @@ class View:
         first = self._data(begin, behind)
         if first is None:
             return None
-        sender, seq = self._listed.sender[first], self._listed.seq[self._listed.rows[first]]
+        sender, seq = int(self.runs.sender[first]), int(self.found.seq[self.runs.rows[first]])
         if not connection.goes_on(connection.ends.index(ends[sender]), seq):
             return None
         data = np.flatnonzero(self.found.length[self.runs.rows[begin:behind]] > 0)
@@ -103,7 +84,7 @@ class View:
         first = self._data(begin, behind)
         if first is None:
             return None
-        sender = self._listed.sender[first]
+        sender = int(self.runs.sender[first])
         following = connection.following(connection.ends.index(ends[sender]))
         if following is None:
             return None
@@ -135,7 +116,7 @@ class View:
 
     def _data(self, begin: int, behind: int) -> int | None:
         """The first row that carries data."""
-        length, places = self._listed.length, self._listed.rows
+        length, places = self.found.length, self.runs.rows
         return next((row for row in range(begin, behind) if length[places[row]]), None)
 
     def _run(
@@ -154,7 +135,7 @@ class View:
         paused = behind - begin > 1 and passed.max() > LINGER
         if paused or times[0] - connection.last.time > LINGER:
             return None
-        sender = self._listed.sender[first]
+        sender = int(self.runs.sender[first])
         return Run(
             connection.ends.index(ends[sender]),
             self.runs.sender[begin:behind] != sender,

@@ -279,7 +279,9 @@ def mixed(parts: Sequence[Sequence[bytes]], order: Sequence[int]) -> list[bytes]
     return result
 
 
-def capture(octets: Iterable[bytes], *, snap: int | None = None, step: int = 1000) -> bytes:
-    """A capture of these frames, one every `step` ns, cut to `snap` octets."""
-    times = ((START + number * step, frame) for number, frame in enumerate(octets))
+def capture(
+    octets: Iterable[bytes], *, snap: int | None = None, step: int = 1000, after: int = 0
+) -> bytes:
+    """A capture of these frames, one every `step` ns from `after` ns on, cut to `snap` octets."""
+    times = ((START + after + number * step, frame) for number, frame in enumerate(octets))
     return pcap([(time, frame[:snap], len(frame)) for time, frame in times], ns=True)

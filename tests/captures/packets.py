@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 IPIP, TCP, UDP, SIXIN4, GRE = 4, 6, 17, 41, 47
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::2"
 START = 1_700_000_000_000_000_000  # 2023-11-14 22:13:20 UTC, in ns

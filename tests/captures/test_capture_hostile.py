@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from judging import FILES, conserved, judged, records, sample
 from packets import ACK, FIN, START, SYN, pcap
 
-from l7meter.captures import Capture, engine, exact, tcp
+from l7meter.captures import Capture, engine, exact, settled, tcp
 from l7meter.captures.base import Moment
 from l7meter.captures.containers import Container
 from l7meter.captures.pairing import MAX_WAITING
@@ -95,6 +95,17 @@ def test_half_open_connections_are_let_go_beyond_the_limit(monkeypatch: pytest.M
         assert sums.limits == {"open connections": 950}
         assert set(frame["exchange_kind"]) == {"remainder"}
         assert sorted(frame["client_port"].to_list()) == list(range(1000, 2000))
+
+
+def test_closed_connections_wait_no_more_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settled, "MOST", 2)
+    turns = exchange("length", "/", 9).turns
+    parts = [wrapped(conversation(turns), Path(port)) for port in (1000, 1001, 1002)]
+    octets = capture(frame for part in parts for frame in part)
+    frame, sums, _ = records(octets, "columnar")
+    conserved(frame, sums)
+    assert sums.limits == {settled.LIMIT: 3}
+    assert frame["exchange_kind"].to_list() == ["http"] * 3
 
 
 @pytest.mark.parametrize("engine_name", ["exact", "columnar"])
