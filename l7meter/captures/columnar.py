@@ -140,9 +140,10 @@ class Columnar:
                     yield from connection.skip(stretch, lane.add(place, upto, connection))
                     row = int(run[upto])
                     continue
-            if connection and row >= mend and view.turn(row) > behind:
+            if connection and row >= mend and (view.turn(row) > behind or connection.holds):
                 stretch = view.mended(row, ends, connection)
-                if stretch and len(stretch.rows) > behind - row and connection.takes(stretch):
+                more = stretch and (len(stretch.rows) > behind - row or connection.holds)
+                if stretch and more and connection.takes(stretch):
                     self.exact.sums.carried += len(stretch.rows)
                     yield from connection.run(stretch)
                     row += len(stretch.rows)

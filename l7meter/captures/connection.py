@@ -17,7 +17,7 @@ from l7meter.captures.exchange import Exchange
 from l7meter.captures.run import Past, Run, Skipped
 from l7meter.captures.speech import Speech, says_client
 from l7meter.captures.sums import Sums
-from l7meter.captures.tcp import ACK, FIN, RST, SPACE, SYN, Piece, Segment, Stream
+from l7meter.captures.tcp import ACK, FIN, RST, SPACE, SYN, Held, Piece, Segment, Stream
 from l7meter.captures.window import Integers
 
 START = 32  # octets of a first segment that may tell who sent it
@@ -123,15 +123,23 @@ class Connection:
                 self.wire[end] = before[end] + passed[0]
                 self.wire[1 - end] = before[1 - end] + passed[1]
                 yield from self._whole(exchanges)
+        if run.held or len(run.late):
+            stream.holds(run.segment(row) for row in run.late.tolist())
         self._finish(run, before)
 
-    def following(self, sender: int) -> int | None:
-        """The sequence number of an end's next octet; None where something is open before it.
+    def awaits(self, sender: int) -> tuple[int, list[Held]] | None:
+        """The sequence number of an end's next octet, and what it holds behind a hole.
 
-        That may be that the other end acknowledged nothing yet, or what did not come.
+        None where what follows cannot just be put in order.
         """
-        stream = self.streams[sender]
-        return stream.following if stream.heard and self.goes_on(sender, stream.following) else None
+        if any(self._closed) or not self.streams[1 - sender].whole:
+            return None
+        return self.streams[sender].awaits()
+
+    @property
+    def holds(self) -> bool:
+        """Whether something waits for octets before it."""
+        return not all(stream.whole for stream in self.streams)
 
     def may_skip(self, run: Run, answer: int) -> bool:
         """Whether exchanges that tile a stretch can be taken for granted: nothing is under way."""

@@ -11,44 +11,50 @@ from l7meter.captures.window import Integers, Rows
 
 
 class Reordered(NamedTuple):
-    """Data without a hole, of the first rows of some: which carry them, in the order of the stream.
+    """Data in the order of the stream: of rows, or (below 0) of what was held, the last one -1.
 
-    `came` are the rows by which each of `data`, and all before it, had come.
+    `data` are without a hole, `came` the rows by which each of them, and all before it, had come,
+    `sizes` their octets summed up; `late` are behind a hole that stays.
     """
 
-    behind: int  # the rows' end
     data: Integers
     came: Integers
+    sizes: Integers
+    late: Integers
 
 
 def reordered(
-    first: int, seq: Integers, length: Integers, ack: Integers, opposite: Rows
+    first: int,
+    held: list[tuple[int, int]],
+    seq: Integers,
+    length: Integers,
+    ack: Integers,
+    opposite: Rows,
 ) -> Reordered | None:
-    """As many rows as end without a hole, of packets in the order in which they passed.
+    """Packets in the order in which they passed, put in the order of their stream.
 
-    `first` is the sequence number that the stream goes on with; all data are of that stream's end.
-    `ack` is -1 where there is none, `opposite` says which rows are of the other end. None where a
-    hole stays, and where octets came twice or were acknowledged before they were captured: those
-    are told packet by packet.
+    `first` is the sequence number that the stream goes on with, `held` are places behind it and
+    lengths of what came before; all data are of that stream's end. `ack` is -1 where there is none,
+    `opposite` says which rows are of the other end. None where octets came twice or were
+    acknowledged before they were captured: those are told packet by packet.
     """
     data = np.flatnonzero(length > 0)
-    size, place = length[data], _since(seq[data], first)
-    whole = np.flatnonzero(np.maximum.accumulate(place + size) == np.cumsum(size))
-    if not len(whole):
+    before = np.array(held, np.int64).reshape(-1, 2)
+    place = np.concatenate([before[:, 0], _since(seq[data], first)])
+    size = np.concatenate([before[:, 1], length[data]])
+    row = np.concatenate([np.arange(-len(before), 0), data])
+    order = np.argsort(place, kind="stable")
+    place, size, row = place[order], size[order], row[order]
+    ends = place + size
+    if len(place) and (place[0] < 0 or (place[1:] < ends[:-1]).any()):
         return None
-    last = int(whole[-1])
-    behind = int(data[last + 1]) if last + 1 < len(data) else len(seq)
-    order = np.argsort(place[: last + 1], kind="stable")
-    size, place, data = size[order], place[order], data[order]
-    end = np.cumsum(size)
-    if (place != end - size).any():
-        return None
-    came = np.maximum.accumulate(data)
-    answers = np.flatnonzero(opposite[:behind] & (ack[:behind] >= 0))
-    proven = np.append(0, end)[np.searchsorted(came, answers)]
+    whole = int((ends == np.cumsum(size)).sum())  # no hole is before these
+    came, ends = np.maximum.accumulate(row[:whole]), ends[:whole]
+    answers = np.flatnonzero(opposite & (ack >= 0))
+    proven = np.append(0, ends)[np.searchsorted(came, answers)]
     if (_since(ack[answers], first) > proven).any():
         return None
-    return Reordered(behind, data, came)
+    return Reordered(row[:whole], came, ends, row[whole:])
 
 
 def _since(seq: Integers, first: int) -> Integers:

@@ -7,39 +7,50 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from l7meter.captures.base import Endpoint, Moment
-from l7meter.captures.tcp import SPACE
-from l7meter.captures.window import Integers, Rows
+from l7meter.captures.headers import Headers
+from l7meter.captures.tcp import SPACE, Held
+from l7meter.captures.window import Integers, Rows, Window
 
 
 class Run(NamedTuple):
     """Packets of a connection as columns: the data of one end, and bare acknowledgements.
 
     `data` are the rows that carry data, in the order of the stream, `came` the rows by which each
-    and all before it had come, `sizes` their payload octets summed up; `ack` is -1 where there is
-    none.
+    and all before it had come, `sizes` their payload octets summed up; `late` are rows with data
+    behind a hole that stays. Rows below 0 are of what was `held`. `ack` is -1 where there is none.
     """
 
     sender: int  # the end that sent the data
     opposite: Rows  # rows of the other end
     data: Integers
     came: Integers
+    sizes: Integers
+    late: Integers
+    held: list[Held]
     rows: Integers  # in the window
     ack: Integers
     wire: Integers
-    sizes: Integers
     times: Integers
-    number: int  # of the window's first packet
-    payloads: tuple[Integers, Integers]  # of the window: places, octets
-    octets: bytes  # of the window
+    window: Window
+    headers: Headers  # of the window
 
     def moment(self, row: int) -> Moment:
         """When a packet passed."""
-        return Moment(int(self.times[row]), self.number + int(self.rows[row]))
+        if row < 0:
+            return self.held[row].at
+        return Moment(int(self.times[row]), self.window.number + int(self.rows[row]))
 
     def payload(self, row: int) -> bytes:
         """The payload of a packet."""
-        start, length = (int(column[self.rows[row]]) for column in self.payloads)
-        return self.octets[start : start + length]
+        if row < 0:
+            return self.held[row].payload
+        start, length = (int(of[self.rows[row]]) for of in (self.headers.payload, self.headers.length))  # fmt: skip
+        return self.window.data[start : start + length]
+
+    def segment(self, row: int) -> tuple[int, bytes, Moment]:
+        """Sequence number, payload and time of a packet."""
+        seq = self.held[row].seq % SPACE if row < 0 else int(self.headers.seq[self.rows[row]])
+        return seq, self.payload(row), self.moment(row)
 
     def wire_passed(self, row: int) -> tuple[int, int]:
         """Octets of IP packets up to a row, it included, of the sender and of the other end."""

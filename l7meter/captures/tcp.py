@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -49,7 +49,9 @@ class Piece(NamedTuple):
     at: Moment
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
+    """A segment behind a hole; `seq` is not wrapped."""
+
     seq: int
     payload: bytes
     length: int
@@ -88,7 +90,7 @@ class Stream:
         self.limits: Counter[str] = Counter()  # that were hit, by name
         self._next = 0  # sequence number of the next octet, not wrapped
         self._fin: tuple[int, Moment] | None = None
-        self._held: list[_Held] = []
+        self._held: list[Held] = []
         self._held_octets = 0
         self._acknowledged: int | None = None
         self._waited = 0
@@ -131,6 +133,24 @@ class Stream:
     def whole(self) -> bool:
         """Whether nothing waits for octets before it."""
         return not self._held
+
+    def awaits(self) -> tuple[int, list[Held]] | None:
+        """The sequence number of the next octet, and what is held behind a hole, in order.
+
+        None where what follows cannot just be put in order: a FIN came, nobody acknowledges or has
+        octets that did not come, much is held, or not all of it was captured.
+        """
+        if not self.heard or self._fin or len(self._held) > HELD_SEGMENTS // 2:
+            return None
+        cut = any(len(each.payload) < each.length for each in self._held)
+        return None if cut else (self.following, self._held)
+
+    def holds(self, late: Iterable[tuple[int, bytes, Moment]]) -> None:
+        """These, by sequence number, are held from now on, and nothing else."""
+        held = [Held(self._unwrapped(seq), octets, len(octets), at) for seq, octets, at in late]
+        self._held = sorted(held, key=attrgetter("seq"))
+        self._held_octets = sum(each.length for each in held)
+        self._waited = 0
 
     def passed(self, size: int) -> None:
         """So many of the next octets went by, in order."""
@@ -177,7 +197,7 @@ class Stream:
             self.limits["segment far outside the window"] += 1
             return
         if place > self._next:
-            insort(self._held, _Held(place, payload, length, at), key=attrgetter("seq"))
+            insort(self._held, Held(place, payload, length, at), key=attrgetter("seq"))
             self._held_octets += length
             return
         yield from self._deliver(place, payload, length, at)

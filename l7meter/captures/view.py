@@ -11,13 +11,14 @@ from l7meter.captures import headers
 from l7meter.captures.base import Endpoint, Moment
 from l7meter.captures.connection import Connection
 from l7meter.captures.exact import LINGER, Packet
-from l7meter.captures.reordered import reordered
+from l7meter.captures.reordered import Reordered, reordered
 from l7meter.captures.run import Run
 from l7meter.captures.runs import ADDRESS, cut
-from l7meter.captures.tcp import ACK, SPECIAL, Segment
-from l7meter.captures.window import Integers, Window
+from l7meter.captures.tcp import ACK, HELD_OCTETS, HELD_SEGMENTS, SPACE, SPECIAL, Held, Segment
+from l7meter.captures.window import Window
 
-AHEAD = 2048  # packets among which one that is missing is sought; fewer than a stream holds
+# Packets that are put in order at once: with those held, no more than a stream holds.
+AHEAD = HELD_SEGMENTS // 2
 
 
 class View:
@@ -73,29 +74,35 @@ class View:
         sender, seq = int(self.runs.sender[first]), int(self.found.seq[self.runs.rows[first]])
         if not connection.goes_on(connection.ends.index(ends[sender]), seq):
             return None
-        data = np.flatnonzero(self.found.length[self.runs.rows[begin:behind]] > 0)
-        return self._run(begin, behind, first, ends, connection, data, data)
+        length = self.found.length[self.runs.rows[begin:behind]]
+        data = np.flatnonzero(length > 0)
+        right = Reordered(data, data, np.cumsum(length[data]), data[:0])
+        return self._run(begin, behind, sender, ends, connection, right, [])
 
     def mended(
         self, begin: int, ends: tuple[Endpoint, Endpoint], connection: Connection
     ) -> Run | None:
-        """Rows from here on as one run whose data came out of order; None where it cannot be told."""
+        """Rows of a turn as one run, whose data came out of order; None where it cannot be told."""
         behind = min(self.turn(begin), begin + AHEAD)
         first = self._data(begin, behind)
         if first is None:
             return None
         sender = int(self.runs.sender[first])
-        following = connection.following(connection.ends.index(ends[sender]))
-        if following is None:
+        waiting = connection.awaits(connection.ends.index(ends[sender]))
+        if waiting is None:
             return None
+        following, held = waiting
+        octets = np.cumsum(self.found.length[self.runs.rows[begin:behind]])
+        octets += sum(each.length for each in held)
+        behind = begin + int(np.searchsorted(octets, HELD_OCTETS, "right"))
         places, found = self.runs.rows[begin:behind], self.found
         acks = np.where(found.flags[places] & ACK, found.ack[places], -1)
         opposite = self.runs.sender[begin:behind] != sender
-        right = reordered(following, found.seq[places], found.length[places], acks, opposite)
-        if right is None:
+        before = [((each.seq - following) % SPACE, each.length) for each in held]
+        right = reordered(following, before, found.seq[places], found.length[places], acks, opposite)  # fmt: skip
+        if right is None or behind <= first:
             return None
-        upto = begin + right.behind
-        return self._run(begin, upto, first, ends, connection, right.data, right.came)
+        return self._run(begin, behind, sender, ends, connection, right, held)
 
     def turn(self, row: int) -> int:
         """Where the turn ends that a row is of."""
@@ -123,11 +130,11 @@ class View:
         self,
         begin: int,
         behind: int,
-        first: int,
+        sender: int,
         ends: tuple[Endpoint, Endpoint],
         connection: Connection,
-        data: Integers,
-        came: Integers,
+        right: Reordered,
+        held: list[Held],
     ) -> Run | None:
         places, found = self.runs.rows[begin:behind], self.found
         times = self.window.time[places]
@@ -135,18 +142,15 @@ class View:
         paused = behind - begin > 1 and passed.max() > LINGER
         if paused or times[0] - connection.last.time > LINGER:
             return None
-        sender = int(self.runs.sender[first])
         return Run(
             connection.ends.index(ends[sender]),
             self.runs.sender[begin:behind] != sender,
-            data,
-            came,
+            *right,
+            held,
             places,
             np.where(found.flags[places] & ACK, found.ack[places], -1),
             found.wire[places],
-            np.cumsum(found.length[places[data]]),
             times,
-            self.window.number,
-            (found.payload, found.length),
-            self.window.data,
+            self.window,
+            found,
         )

@@ -223,6 +223,23 @@ def late(segments: Sequence[Sent], places: Iterable[tuple[int, int]]) -> list[Se
     return result
 
 
+def honest(segments: Sequence[Sent]) -> list[Sent]:
+    """With acknowledgements of what had come without a hole, as a receiver beside the capture has it."""
+    result: list[Sent] = []
+    come: tuple[dict[int, int], dict[int, int]] = ({}, {})  # starts to ends, of each side
+    following: list[int | None] = [None, None]
+    for each in segments:
+        ack = following[1 - each.side]
+        result.append(each._replace(ack=ack) if each.flags & ACK and ack is not None else each)
+        size = len(each.payload) + bool(each.flags & (SYN | FIN))
+        if following[each.side] is None:
+            following[each.side] = each.seq
+        come[each.side][each.seq] = (each.seq + size) % 2**32
+        while (end := come[each.side].pop(following[each.side] or 0, None)) is not None:
+            following[each.side] = end
+    return result
+
+
 def lost(segments: Sequence[Sent], places: Iterable[int]) -> list[Sent]:
     """Segments that the capture missed."""
     gone = {place % len(segments) for place in places}

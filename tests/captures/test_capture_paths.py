@@ -18,6 +18,7 @@ from dialogs import (
     conversation,
     exchange,
     expecting,
+    honest,
     late,
     lost,
     mixed,
@@ -31,6 +32,7 @@ from hypothesis import strategies as st
 from judging import FILES, judged, sample
 from packets import ACK, FIN, RST, SYN, URG
 
+from l7meter.captures import tcp, view
 from l7meter.captures.connection import Connection
 from l7meter.captures.pcap import HEADER
 from l7meter.captures.run import Run
@@ -286,6 +288,47 @@ def test_both_paths_agree_on_what_comes_late(
     judged(octets, window, steady=False)
 
 
+@st.composite
+def with_holes(draw: st.DrawFn) -> list[Sent]:
+    """Long answers, of which segments come late, again or not at all."""
+    sizes = draw(st.lists(st.sampled_from([9000, 120_000, 120_000]), min_size=1, max_size=2))
+    kinds = ["length"] * len(sizes[1:]) + [draw(st.sampled_from(["length", "close"]))]
+    turns = [t for kind, size in zip(kinds, sizes, strict=True) for t in exchange(kind, "/", size).turns]  # fmt: skip
+    acknowledge, isn = draw(st.integers(0, 3)), draw(ISN)
+    segments = conversation(turns, isn=(isn, isn), acknowledge=acknowledge)
+    places = st.tuples(
+        st.integers(4, 90) | st.integers(-40, -3), st.integers(1, 12) | st.integers(33, 70)
+    )
+    segments = late(segments, draw(st.lists(places, min_size=1, max_size=6)))
+    again = st.tuples(st.integers(0, 200), st.integers(0, 2000), st.integers(0, 2000))
+    segments = sent_again(segments, draw(st.lists(again, max_size=1)))
+    early = draw(st.sampled_from([0, 0, 1, 4]))  # places by which the FIN is
+    segments.insert(len(segments) - 3 - early, segments.pop(len(segments) - 3))
+    kind = draw(st.sampled_from(["honest", "honest", "ahead", "ahead", "one side", "lost"]))
+    if kind == "one side":
+        return [each for each in segments if each.side == SERVER]
+    if kind == "lost":
+        segments = lost(segments, draw(PLACES))
+    return segments if kind == "ahead" else honest(segments)
+
+
+@settings(max_examples=250, deadline=None, derandomize=True)
+@given(
+    with_holes(),
+    st.sampled_from([2000, 9000, 30_000, None]),
+    st.sampled_from([(4096, 16 << 20), (4096, 16 << 20), (20, 16 << 20), (4096, 20_000)]),
+)
+def test_both_paths_agree_where_holes_outlast_windows(
+    segments: list[Sent], window: int | None, limits: tuple[int, int]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (tcp, view):
+            patch.setattr(module, "HELD_OCTETS", limits[1])
+        patch.setattr(tcp, "HELD_SEGMENTS", limits[0])
+        patch.setattr(view, "AHEAD", limits[0] // 2)
+        judged(capture(wrapped(segments, Path())), window)
+
+
 @pytest.mark.parametrize("window", [None, 3000])
 @pytest.mark.parametrize("name", FILES)
 def test_both_paths_agree_on_the_samples(name: str, window: int | None) -> None:
@@ -308,15 +351,15 @@ def test_a_date_is_left_out_of_a_head_only_where_it_is_one(said: bytes) -> None:
     assert frame["content_type"].to_list() == [kind.decode() for kind in kinds]
 
 
-@pytest.mark.parametrize("shortcut", ["run", "skip", "mended"])
+@pytest.mark.parametrize("shortcut", ["run", "skip", "mended", "held"])
 def test_the_shortcuts_are_taken(shortcut: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else this file would compare the exact path with itself."""
     taken = []
     method = getattr(Connection, "skip" if shortcut == "skip" else "run")
 
     def counted(self: Connection, run: Run, *rest: Any) -> Any:
-        ordered = run.data.tolist() == run.came.tolist()
-        if ordered == (shortcut != "mended"):
+        kind = "held" if run.held else "run" if run.data.tolist() == run.came.tolist() else "mended"
+        if kind == ("run" if shortcut == "skip" else shortcut):
             taken.append(len(run.data))
         return method(self, run, *rest)
 
@@ -327,9 +370,11 @@ def test_the_shortcuts_are_taken(shortcut: str, monkeypatch: pytest.MonkeyPatch)
     segments = conversation(turns, acknowledge=0, ending="open")
     if shortcut == "mended":
         segments = late(segments, [(-100, 7), (-50, 3), (-20, 12)])
-    frame = judged(capture(wrapped(segments, Path())))
+    elif shortcut == "held":
+        segments = late(segments, [(-100, 70)])
+    frame = judged(capture(wrapped(segments, Path())), 50_000 if shortcut == "held" else None)
     assert frame.height == 61
-    assert max(taken) > 100
+    assert max(taken) > (20 if shortcut == "held" else 100)
 
 
 @st.composite
