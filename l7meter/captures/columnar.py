@@ -107,8 +107,8 @@ class Columnar:
         segments: dict[Pair, list[Packet]] = {}
         window = view.window
         for row in np.flatnonzero(~view.found.plain).tolist():
-            start, at = int(window.start[row]), view.moment(row)
-            octets = window.data[start : start + int(window.captured[row])]
+            at = view.moment(row)
+            octets = window.octets(int(window.start[row]), int(window.captured[row]))
             datagram = self.exact.decoded(int(window.link[row]), octets, int(window.length[row]))
             if datagram is None:
                 continue

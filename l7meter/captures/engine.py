@@ -13,12 +13,13 @@ from l7meter.captures.columnar import Columnar
 from l7meter.captures.containers import Container, begins
 from l7meter.captures.exact import Exact
 from l7meter.captures.lane import Lane
-from l7meter.captures.records import Rows
+from l7meter.captures.records import NOTHING, Rows
 from l7meter.captures.sums import Sums
 from l7meter.captures.untimed import UNTIMED, timed
 from l7meter.captures.window import NO_TIME, Window
 from l7meter.sources.ahead import ahead
 
+ENOUGH = 1 << 14  # rows of a frame: what is done to each takes calls, whether it has many or few
 BACK = 10**9  # ns by which packets of one capture may be out of order
 
 
@@ -88,12 +89,15 @@ class Capture:
             made = columnar.take(part.lane) if part.lane else _exactly(part.window, exact)
             for row in made:
                 rows.add(row)
-            yield from columnar.frames
+            for frame in columnar.frames:
+                rows.extend(frame)
             columnar.frames.clear()
-            yield rows.take()  # empty as well: it says that the reading goes on
+            # empty as well: it says that the reading goes on
+            yield rows.take() if len(rows) >= ENOUGH else NOTHING
         for row in columnar.end():
             rows.add(row)
-        yield from columnar.frames
+        for frame in columnar.frames:
+            rows.extend(frame)
         if len(rows):
             yield rows.take()
 
@@ -137,5 +141,5 @@ def _exactly(window: Window, exact: Exact) -> Iterator[dict[str, Any]]:
         zip(*(column.tolist() for column in columns), strict=True), window.number
     ):
         at = Moment(time, number)
-        yield from exact.packet(link, window.data[start : start + captured], length, at)
+        yield from exact.packet(link, window.octets(start, captured), length, at)
     yield from exact.sweep(at)

@@ -70,7 +70,9 @@ class Heads:
         )
         return self._tables
 
-    def requests(self, data: bytes, start: Integers, size: Integers) -> tuple[Integers, Integers]:
+    def requests(
+        self, data: memoryview, start: Integers, size: Integers
+    ) -> tuple[Integers, Integers]:
         """The numbers of the lines of the requests that stand there, and of their fields."""
         behind = start + size
         end = find(data, start, behind, b"\n")
@@ -84,7 +86,7 @@ class Heads:
         return lines, fields
 
     def responses(
-        self, data: bytes, start: Integers, behind: Integers
+        self, data: memoryview, start: Integers, behind: Integers
     ) -> tuple[Integers, Integers]:
         """The numbers of the responses' heads that begin there, and how long these are; 0: no end."""
         end = find(data, start, behind, _EMPTY, MOST)
@@ -103,7 +105,9 @@ class Heads:
         for each, row in zip(both.tolist(), first.tolist(), strict=True):
             if each not in self._responses:
                 self._responses[each] = len(self._responses)
-                self._read_response(data[start[row] : date[row]] + data[after[row] : end[row]])
+                self._read_response(
+                    bytes(data[start[row] : date[row]]) + data[after[row] : end[row]]
+                )
         numbers = np.array([self._responses[each] for each in both.tolist()], np.int64)
         return numbers[places], end - start
 

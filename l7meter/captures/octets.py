@@ -14,7 +14,9 @@ AT_ONCE = 1 << 19  # octets, of several stretches: what stays in a processor's c
 SHORT = 12  # octets of a text that stands in its view itself
 
 
-def find(data: bytes, start: Integers, behind: Integers, what: bytes, width: int = 0) -> Integers:
+def find(
+    data: memoryview, start: Integers, behind: Integers, what: bytes, width: int = 0
+) -> Integers:
     """Where `what` first stands between each start and the place behind its end; -1: nowhere.
 
     Looks no further than some 8 KiB; at `width` octets or more at first.
@@ -29,10 +31,14 @@ def find(data: bytes, start: Integers, behind: Integers, what: bytes, width: int
     return places
 
 
-def _first(data: bytes, start: Integers, behind: Integers, what: bytes, width: int) -> Integers:
+def _first(
+    data: memoryview, start: Integers, behind: Integers, what: bytes, width: int
+) -> Integers:
     places = np.full(len(start), -1)
     for each in np.flatnonzero(start + width > len(data)).tolist():
-        places[each] = data.find(what, int(start[each]), int(behind[each]))
+        begin = int(start[each])
+        there = bytes(data[begin : behind[each]]).find(what)
+        places[each] = there if there < 0 else begin + there
     rows = np.flatnonzero(start + width <= len(data))
     if not len(rows):
         return places
@@ -54,7 +60,7 @@ def _first(data: bytes, start: Integers, behind: Integers, what: bytes, width: i
     return places
 
 
-def beside(data: bytes, places: Integers, width: int) -> NDArray[np.uint8]:
+def beside(data: memoryview, places: Integers, width: int) -> NDArray[np.uint8]:
     """So many octets from each place on, beside each other; none reaches beyond the data."""
     if not len(places):
         return np.zeros((0, width), np.uint8)
@@ -62,7 +68,7 @@ def beside(data: bytes, places: Integers, width: int) -> NDArray[np.uint8]:
     return np.lib.stride_tricks.sliding_window_view(octets, width)[places]
 
 
-def stretches(data: bytes, start: Integers, size: Integers) -> pl.Series:
+def stretches(data: memoryview, start: Integers, size: Integers) -> pl.Series:
     """Octets as binary, those of more than a few not copied: they hold on to the data."""
     # https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout
     views = np.zeros((len(start), 4), np.int32)
@@ -75,11 +81,10 @@ def stretches(data: bytes, start: Integers, size: Integers) -> pl.Series:
     octets = views.view(np.uint8)
     for row in np.flatnonzero(short & (size > 0)).tolist():
         octets[row, 4 : 4 + size[row]] = list(data[start[row] : start[row] + size[row]])
-    return pl.Series(
-        pa.BinaryViewArray.from_buffers(
-            pa.binary_view(), len(start), [None, pa.py_buffer(views), pa.py_buffer(data)]
-        )
-    )
+    buffers = [None, pa.py_buffer(views), pa.py_buffer(data)]
+    made = pa.BinaryViewArray.from_buffers(pa.binary_view(), len(start), buffers)
+    # As a batch: of an array by itself Polars asks pyarrow.compute, 35 ms to import
+    return pl.DataFrame(pa.record_batch([made], ["octets"]))["octets"]
 
 
 class Met:

@@ -19,7 +19,7 @@ MAGIC = {
 LINK = 0xFFFF  # the link type; the other bits of its field tell the length of the frame check
 
 
-def order(start: bytes) -> str | None:
+def order(start: bytes | memoryview) -> str | None:
     """The byte order ("<" or ">") of a pcap file from its first four octets, or None."""
     for each in "<>":
         if len(start) >= 4 and struct.unpack_from(each + "I", start)[0] in MAGIC:
@@ -30,13 +30,13 @@ def order(start: bytes) -> str | None:
 class Pcap:
     """Walks the records of a pcap file, given in stretches that start where the last walk ended."""
 
-    def __init__(self, start: bytes) -> None:
+    def __init__(self, start: bytes | memoryview) -> None:
         self.order = order(start) or "<"
         magic, self.snap, field = struct.unpack_from(self.order + "I12xII", start)
         self.head, self.unit = MAGIC[magic]
         self.link = field & LINK
 
-    def walk(self, data: bytes, place: int) -> Walk:
+    def walk(self, data: memoryview, place: int) -> Walk:
         """The whole records from `place` on."""
         starts: list[int] = []
         append = starts.append

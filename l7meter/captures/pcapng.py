@@ -67,7 +67,7 @@ class Pcapng:
             return self._dropped
         return (self._dropped or 0) + sum(self._drops.values())
 
-    def walk(self, data: bytes, place: int) -> Walk:
+    def walk(self, data: memoryview, place: int) -> Walk:
         """The packets of the whole blocks from `place` on."""
         runs: list[Walk] = []
         broken = None
@@ -86,7 +86,7 @@ class Pcapng:
                     (again,) = struct.unpack_from(self._order + "I", data, place + size - 4)
                     if again != size:
                         raise Broken(f"has two lengths: {size} and {again}")
-                    self._block(kind, data[place + 8 : place + size - 4])
+                    self._block(kind, bytes(data[place + 8 : place + size - 4]))
                     place += size
         except Broken as problem:
             broken = str(problem)
@@ -102,9 +102,9 @@ class Pcapng:
             broken,
         )
 
-    def _head(self, data: bytes, place: int) -> tuple[int, int]:
+    def _head(self, data: memoryview, place: int) -> tuple[int, int]:
         if data[place : place + 4] == MAGIC:
-            order = ORDER.get(data[place + 8 : place + 12])
+            order = ORDER.get(bytes(data[place + 8 : place + 12]))
             if order is None:
                 raise Broken("starts a section of no known byte order")
             self._order = order
@@ -113,7 +113,7 @@ class Pcapng:
             raise Broken(f"claims {size} octets, which no block of kind {kind} has")
         return kind, size
 
-    def _run(self, data: bytes, place: int, kind: int) -> Walk:
+    def _run(self, data: memoryview, place: int, kind: int) -> Walk:
         """The packets of consecutive blocks of one kind, the first known to be whole."""
         starts: list[int] = []
         append = starts.append
@@ -127,7 +127,7 @@ class Pcapng:
             place += size
         return self._columns(data, np.array(starts, np.int64), place, kind)
 
-    def _columns(self, data: bytes, start: Integers, end: int, kind: int) -> Walk:
+    def _columns(self, data: memoryview, start: Integers, end: int, kind: int) -> Walk:
         """The packets of blocks of one kind, up to the first that is broken."""
         field = words(data, self._order)
         sizes = field[start + 4].astype(np.int64)

@@ -28,30 +28,36 @@ FILLED = (
 SCHEMA = pl.Schema(
     {name: EXCHANGE_KINDS if name == "exchange_kind" else COLUMNS[name].polars for name in FILLED}
 )
+NOTHING = SCHEMA.to_frame()
 _CACHE = ("cf-cache-status", "x-cache", "x-cache-status", "cdn-cache", "cache-status")
 
 
 class Rows:
-    """Rows that come together to a frame."""
+    """Rows and small frames that come together to a frame."""
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
+        self._frames: list[pl.DataFrame] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + sum(frame.height for frame in self._frames)
 
     def add(self, row: dict[str, Any]) -> None:
         """One more row; columns that it lacks are null."""
         self._rows.append(row)
 
+    def extend(self, frame: pl.DataFrame) -> None:
+        """More rows, as the columns of `SCHEMA`."""
+        self._frames.append(frame)
+
     def take(self) -> pl.DataFrame:
         """The rows so far, as the columns of `SCHEMA`."""
-        rows, self._rows = self._rows, []
+        rows, frames, self._rows, self._frames = self._rows, self._frames, [], []
         columns = {
             name: pl.Series([row.get(name) for row in rows], dtype=kind, strict=True)
             for name, kind in SCHEMA.items()
         }
-        return pl.DataFrame(columns)
+        return pl.concat([pl.DataFrame(columns), *frames])
 
 
 def address(packed: bytes) -> str:

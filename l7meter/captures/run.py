@@ -45,7 +45,7 @@ class Run(NamedTuple):
         if row < 0:
             return self.held[row].payload
         start, length = (int(of[self.rows[row]]) for of in (self.headers.payload, self.headers.length))  # fmt: skip
-        return self.window.data[start : start + length]
+        return self.window.octets(start, length)
 
     def segment(self, row: int) -> tuple[int, bytes, Moment]:
         """Sequence number, payload and time of a packet."""

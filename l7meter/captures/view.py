@@ -35,11 +35,11 @@ class View:
 
     def ends(self, row: int) -> tuple[Endpoint, Endpoint]:
         """Both ends of a packet's connection, by the number that `runs` has for them."""
-        place, data, found = int(self.runs.rows[row]), self.window.data, self.found
+        place, octets, found = int(self.runs.rows[row]), self.window.octets, self.found
         address, size = ADDRESS[int(found.version[place])]
         address += int(found.network[place])
-        source = data[address : address + size], int(found.source[place])
-        destination = data[address + size : address + 2 * size], int(found.destination[place])
+        source = octets(address, size), int(found.source[place])
+        destination = octets(address + size, size), int(found.destination[place])
         return (destination, source) if self.runs.sender[row] else (source, destination)
 
     def packet(self, row: int, ends: tuple[Endpoint, Endpoint]) -> Packet:
@@ -52,7 +52,7 @@ class View:
             int(found.length[place]),
         )
         ack = int(found.ack[place]) if flags & ACK else None
-        octets = self.window.data[start : start + length]
+        octets = self.window.octets(start, length)
         return Packet(
             source,
             destination,

@@ -21,13 +21,17 @@ class Window(NamedTuple):
     `link` is a LINKTYPE_ number (https://www.tcpdump.org/linktypes.html).
     """
 
-    data: bytes  # contains every packet's captured octets
+    data: memoryview  # contains every packet's captured octets
     start: Integers  # place of the packet's first octet in data
     captured: Integers  # octets
     length: Integers  # octets
     time: Integers  # ns since 1970 UTC, or NO_TIME
     link: NDArray[np.int32]
     number: int  # of the first packet in its source, from 1
+
+    def octets(self, start: int, size: int) -> bytes:
+        """So many octets of the data."""
+        return bytes(self.data[start : start + size])
 
 
 class Walk(NamedTuple):
@@ -42,7 +46,7 @@ class Walk(NamedTuple):
     broken: str | None = None  # what is wrong with the record at `end`
 
 
-def words(data: bytes, order: str, size: int = 4) -> NDArray[Any]:
+def words(data: memoryview, order: str, size: int = 4) -> NDArray[Any]:
     """The unsigned integers of `size` octets that start at each place of the data."""
     count = max(len(data) - size + 1, 0)
     return np.ndarray((count,), f"{order}u{size}", data, strides=(1,))

@@ -29,16 +29,17 @@ class Coding:
         """The records, their strings as Categorical; may be called from several threads."""
         return records.with_columns(
             pl.col(name).cast(self._types[name])
-            for name in records.columns
-            if records.schema[name] == pl.String
+            for name, kind in records.schema.items()
+            if kind == pl.String
         )
 
     def made(self, records: pl.DataFrame) -> bool:
         """Whether the records have these codes."""
+        schema = records.schema
         return all(
-            records.schema[name] == self._types[name]
-            for name in TEXT
-            if isinstance(records.schema.get(name), pl.Categorical)
+            schema[name] == kind
+            for name, kind in self._types.items()
+            if isinstance(schema.get(name), pl.Categorical)
         )
 
 
@@ -69,11 +70,8 @@ class Coder:
 
 def concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
     """Frames one below the other, those of different codings as well (then as strings)."""
-    mixed = [
-        name
-        for name in TEXT
-        if len({frame.schema[name] for frame in frames if name in frame.columns}) > 1
-    ]
+    schemas = [frame.schema for frame in frames]
+    mixed = [name for name in TEXT if len({of[name] for of in schemas if name in of}) > 1]
     if mixed:
         frames = [frame.with_columns(pl.col(set(mixed) & set(frame.columns)).cast(pl.String)) for frame in frames]  # fmt: skip
     return pl.concat(frames, how="diagonal")

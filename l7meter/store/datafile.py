@@ -53,10 +53,11 @@ def write_frame(
     if unknown := set(frame.columns) - set(field_ids):
         raise ValueError(f"{table} has no columns {sorted(unknown)}")
     columns = {c.name: c for c in TABLES[table] if c.name in field_ids}
-    full = frame.select(_conform(frame.schema, c) for c in columns.values())
+    schema = frame.schema
+    full = frame.select(_conform(schema, c) for c in columns.values())
     doubles = [c.name for c in columns.values() if c.type == "double"]
     nan = full.select(pl.col(doubles).is_nan().any()).row(0, named=True) if doubles else {}
-    schema = full.clear().to_arrow(compat_level=pl.CompatLevel.newest()).schema
+    fields = full.clear().to_arrow(compat_level=pl.CompatLevel.newest()).schema
     encoded = io.BytesIO()  # 30-100 MB; Polars tells of a full disk as "invalid thrift"
     full.write_parquet(
         encoded,
@@ -67,7 +68,7 @@ def write_frame(
         statistics=not any(nan.values()),
         arrow_schema=pa.schema(
             f.with_metadata({**(f.metadata or {}), "PARQUET:field_id": str(field_ids[f.name])})
-            for f in schema
+            for f in fields
         ),
     )
     partial = new_path(directory)

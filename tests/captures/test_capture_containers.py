@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from l7meter.captures import containers
 from l7meter.captures.containers import NO_TIME, Container, is_capture
 
 SAMPLE = Path(__file__).parents[2] / "sample_pcaps" / "nginx-curl-tls-session.pcap"
@@ -28,7 +29,7 @@ def rows(data: bytes, piece: int = 1 << 20, size: int = 32 << 20) -> tuple[list[
         assert window.number == len(found) + 1
         for at in range(len(window.start)):
             start, captured = int(window.start[at]), int(window.captured[at])
-            octets = window.data[start : start + captured]
+            octets = window.octets(start, captured)
             assert len(octets) == captured
             found.append((int(window.time[at]), octets, int(window.length[at]), window.link[at]))
     assert container.packets == len(found)
@@ -54,6 +55,20 @@ def test_pcap_modified_has_longer_headers() -> None:
 def test_pcap_link_type_with_the_length_of_the_frame_check() -> None:
     found, _ = rows(packets.pcap(THREE, link=0x2400_0001))
     assert found == expected(1)
+
+
+@pytest.mark.parametrize(("size", "most"), [(100, 10_000), (1000, 50_000)])
+def test_windows_grow_to_so_many_octets_or_packets(
+    size: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "FIRST", 4000)
+    monkeypatch.setattr(containers, "PACKETS", 100)
+    octets = packets.pcap([(T, bytes(size - 16))] * (400_000 // size))
+    pieces = (octets[at : at + 500] for at in range(0, len(octets), 500))
+    taken = [len(window.data) for window in Container(pieces, 50_000).windows()]
+    assert taken[0] == 4000
+    assert taken[1] == pytest.approx(min(16_000, most), abs=size + 500)
+    assert max(taken) == pytest.approx(most, abs=size + 500)
 
 
 @pytest.mark.parametrize("big", [False, True])
