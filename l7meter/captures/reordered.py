@@ -35,8 +35,9 @@ def reordered(
 
     `first` is the sequence number that the stream goes on with, `held` are places behind it and
     lengths of what came before; all data are of that stream's end. `ack` is -1 where there is none,
-    `opposite` says which rows are of the other end. None where octets came twice or were
-    acknowledged before they were captured: those are told packet by packet.
+    `opposite` says which rows are of the other end. Of segments that came again the first counts.
+    None where they overlap in part, and where octets were acknowledged before they were captured:
+    those are told packet by packet.
     """
     data = np.flatnonzero(length > 0)
     before = np.array(held, np.int64).reshape(-1, 2)
@@ -45,16 +46,24 @@ def reordered(
     row = np.concatenate([np.arange(-len(before), 0), data])
     order = np.argsort(place, kind="stable")
     place, size, row = place[order], size[order], row[order]
-    ends = place + size
-    if len(place) and (place[0] < 0 or (place[1:] < ends[:-1]).any()):
+    if (old := place < 0).any():
+        if (place + size)[old].max() > 0:
+            return None
+        place, size, row = place[~old], size[~old], row[~old]
+    again = np.zeros(len(place), np.bool_)
+    again[1:] = (place[1:] == place[:-1]) & (size[1:] == size[:-1])
+    came, ends, sizes = row[~again], (place + size)[~again], size[~again]
+    if (ends[1:] - sizes[1:] < ends[:-1]).any():
         return None
-    whole = int((ends == np.cumsum(size)).sum())  # no hole is before these
-    came, ends = np.maximum.accumulate(row[:whole]), ends[:whole]
+    whole = int((ends == np.cumsum(sizes)).sum())  # no hole is before these
+    data, ends = came[:whole], ends[:whole]
+    came = np.maximum.accumulate(data)
+    late = row[place >= (ends[-1] if whole else 0)]
     answers = np.flatnonzero(opposite & (ack >= 0))
     proven = np.append(0, ends)[np.searchsorted(came, answers)]
     if (_since(ack[answers], first) > proven).any():
         return None
-    return Reordered(row[:whole], came, ends, row[whole:])
+    return Reordered(data, came, ends, late)
 
 
 def _since(seq: Integers, first: int) -> Integers:

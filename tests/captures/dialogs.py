@@ -263,6 +263,16 @@ def sent_again(segments: Sequence[Sent], places: Iterable[tuple[int, int, int]])
     return [s for place, each in enumerate(segments) for s in (each, *added.get(place, ()))]
 
 
+def copied(segments: Sequence[Sent], places: Iterable[tuple[int, int]]) -> list[Sent]:
+    """Segments with data come again, so many places later, with other octets: the first count."""
+    result = list(segments)
+    for place, after in places:
+        each = result[place % len(result)]
+        if each.payload:
+            result.insert(place % len(result) + 1 + after, each._replace(payload=b"?" * len(each.payload)))  # fmt: skip
+    return result
+
+
 # Captures
 
 

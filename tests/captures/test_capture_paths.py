@@ -16,6 +16,7 @@ from dialogs import (
     Sent,
     capture,
     conversation,
+    copied,
     exchange,
     expecting,
     honest,
@@ -296,12 +297,12 @@ def with_holes(draw: st.DrawFn) -> list[Sent]:
     turns = [t for kind, size in zip(kinds, sizes, strict=True) for t in exchange(kind, "/", size).turns]  # fmt: skip
     acknowledge, isn = draw(st.integers(0, 3)), draw(ISN)
     segments = conversation(turns, isn=(isn, isn), acknowledge=acknowledge)
-    places = st.tuples(
-        st.integers(4, 90) | st.integers(-40, -3), st.integers(1, 12) | st.integers(33, 70)
-    )
-    segments = late(segments, draw(st.lists(places, min_size=1, max_size=6)))
+    places = st.integers(4, 90) | st.integers(-40, -3)
+    delayed = st.tuples(places, st.integers(1, 12) | st.integers(33, 70))
+    segments = late(segments, draw(st.lists(delayed, min_size=1, max_size=6)))
     again = st.tuples(st.integers(0, 200), st.integers(0, 2000), st.integers(0, 2000))
     segments = sent_again(segments, draw(st.lists(again, max_size=1)))
+    segments = copied(segments, draw(st.lists(st.tuples(places, st.integers(0, 60)), max_size=3)))
     early = draw(st.sampled_from([0, 0, 1, 4]))  # places by which the FIN is
     segments.insert(len(segments) - 3 - early, segments.pop(len(segments) - 3))
     kind = draw(st.sampled_from(["honest", "honest", "ahead", "ahead", "one side", "lost"]))
