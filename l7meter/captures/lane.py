@@ -58,54 +58,50 @@ class Lane:
         self._numbers = np.full((len(COLUMNS), count), NONE)
         if count < 2:
             return
-        found, rows = view.found, runs.rows
-        data = found.length[rows]
+        data = view.length
         self._totals = np.add.reduceat(data, self._starts)
-        place = np.arange(len(rows))
-        begins = np.minimum.reduceat(np.where(data > 0, place, len(rows)), self._starts)
+        place = np.arange(len(data))
+        begins = np.minimum.reduceat(np.where(data > 0, place, len(data)), self._starts)
         self._begins = np.where(self._totals > 0, begins, self._starts)  # row of a run's first data
         self._ends = np.maximum.reduceat(np.where(data > 0, place, -1), self._starts)  # and last
-        first = rows[self._begins]
-        end_packet = rows[self._ends]
-        ends = (found.seq[end_packet] + found.length[end_packet]) % SPACE
-        wire = found.wire[rows]
-        self._wire = [_summed(wire * (runs.sender == end)) for end in (0, 1)]
-        fit = self._candidates(first)
+        ends = (view.seq[self._ends] + data[self._ends]) % SPACE
+        self._wire = [_summed(view.wire * (runs.sender == end)) for end in (0, 1)]
+        fit = self._candidates()
         if not fit.any():
             return
-        fit[fit] = self._tiling(np.flatnonzero(fit), first)
+        fit[fit] = self._tiling(np.flatnonzero(fit))
         follows = np.zeros(count, np.bool_)  # a run goes on where the last but one ended
-        follows[2:] = found.seq[first[2:]] == ends[:-2]
+        follows[2:] = view.seq[self._begins[2:]] == ends[:-2]
         self.tiles = _chains(fit, fit & follows & np.append(follows[1:], False))
 
-    def _candidates(self, first: Integers) -> Rows:
+    def _candidates(self) -> Rows:
         """Runs that may be the request of a tile, by their shape and their first octets."""
-        view, found = self.view, self.view.found
-        runs, count = view.runs, len(first)
+        view, runs = self.view, self.view.runs
+        first, count = self._begins, len(self._begins)
         fresh = np.zeros(len(runs.rows) + 1, np.bool_)
         fresh[runs.connection] = True
-        times = view.window.time[runs.rows]
+        times = view.time
         passed = np.diff(times, prepend=times[:1])
         unsteady = (passed > LINGER) | (passed < 0)
         broken = np.logical_or.reduceat(unsteady & ~fresh[:-1], self._starts)
-        special = (found.flags[first] & SPECIAL) != 0
-        sender = runs.sender[self._begins]
+        special = (view.flags[first] & SPECIAL) != 0
+        sender = runs.sender[first]
         data = np.frombuffer(view.window.data, np.uint8)
-        at = found.payload[first].clip(0, len(data) - 4)
+        at = view.found.payload[runs.rows[first]].clip(0, len(data) - 4)
         word = data[at].astype(np.int64) << 16 | data[at + 1].astype(np.int64) << 8 | data[at + 2]
-        filled = (found.length[first] > 16) & ~special & ~broken
+        filled = (view.length[first] > 16) & ~special & ~broken
         asks = filled & ((word == int.from_bytes(b"GET", "big")) | (word == int.from_bytes(b"HEA", "big")))  # fmt: skip
-        asks &= (self._totals == found.length[first]) & (self._totals <= LONGEST)
+        asks &= (self._totals == view.length[first]) & (self._totals <= LONGEST)
         answers = filled & (word == int.from_bytes(b"HTT", "big"))
         fit = np.zeros(count, np.bool_)
         fit[:-1] = asks[:-1] & answers[1:] & (sender[:-1] != sender[1:])
         fit[:-1] &= ~fresh[self._starts[1:]]
         return fit
 
-    def _tiling(self, runs: Integers, first: Integers) -> Rows:
+    def _tiling(self, runs: Integers) -> Rows:
         """Which of these requests and their responses are whole, end where they say, and no more."""
         heads, data, found = self._heads, self.view.window.data, self.view.found
-        asked, answered = first[runs], first[runs + 1]
+        asked, answered = (self.view.runs.rows[self._begins[each]] for each in (runs, runs + 1))
         lines, fields = heads.requests(data, found.payload[asked], found.length[asked])
         start = found.payload[answered]
         limit = start + np.minimum(found.length[answered], LONGEST)
@@ -114,7 +110,7 @@ class Lane:
             self._numbers[side, runs] = numbers
         content = np.array(heads.lengths, np.int64)[responses]
         empty = np.array(heads.empty, bool)[responses] | np.array(heads.bare, bool)[lines]
-        self._content = np.zeros(len(first), np.int64)
+        self._content = np.zeros(len(self._begins), np.int64)
         self._content[runs] = np.where(empty, 0, content)
         whole = np.array(heads.fit, bool)[lines] & np.array(heads.plain, bool)[fields]
         whole &= (content != NONE) & (head >= 16)
@@ -124,7 +120,7 @@ class Lane:
     def answers(self, runs: Integers) -> Integers:
         """The sequence numbers at which the responses of these tiles begin."""
         rows = self._begins[np.minimum(runs + 1, len(self._begins) - 1)]
-        return self.view.found.seq[self.view.runs.rows[rows]]
+        return self.view.seq[rows]
 
     def last(self, runs: Integers) -> Integers:
         """The last rows of these tiles."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from l7meter.captures.base import Endpoint, Moment
 from l7meter.captures.headers import Headers
 from l7meter.captures.tcp import SPACE, Held
@@ -60,11 +58,12 @@ class Run(NamedTuple):
 
     def highest_ack(self, *, opposite: bool) -> int | None:
         """The furthest that one end acknowledged."""
-        acks = self.ack[(self.opposite == opposite) & (self.ack >= 0)]
+        acks = self.ack[self.opposite if opposite else ~self.opposite]
+        acks = acks[acks >= 0]
         if not len(acks):
             return None
         ahead = (acks - acks[0] + SPACE // 2) % SPACE
-        return int(acks[np.argmax(ahead)])
+        return int(acks[ahead.argmax()])
 
 
 class Skipped(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 
 import numpy as np
@@ -22,12 +22,23 @@ AHEAD = HELD_SEGMENTS // 2
 
 
 class View:
-    """What the columns know of a window; rows are those of its `runs`."""
+    """What the columns know of a window; rows are those of its `runs`.
+
+    By row: `time` in ns, `seq`, `ack` (-1: none), `flags`, `length` and `wire` as in `found`.
+    """
 
     def __init__(self, window: Window) -> None:
         self.window = window
-        self.found = headers.decode(window)
-        self.runs = cut(window, self.found)
+        self.found = found = headers.decode(window)
+        self.runs = cut(window, found)
+        rows = self.runs.rows
+        self.time, self.seq, self.flags = window.time[rows], found.seq[rows], found.flags[rows]
+        self.ack = np.where(self.flags & ACK, found.ack[rows], -1)
+        self.length, self.wire = found.length[rows], found.wire[rows]
+        self._octets = np.append(0, np.cumsum(self.length))
+        self._filled: list[int] = np.flatnonzero(self.length > 0).tolist()
+        # Rows after which nothing passed for long; clocks go back, too
+        self._pauses: list[int] = np.flatnonzero(np.diff(self.time) > LINGER).tolist()
 
     def moment(self, place: int) -> Moment:
         """When a packet of the window passed."""
@@ -44,20 +55,16 @@ class View:
 
     def packet(self, row: int, ends: tuple[Endpoint, Endpoint]) -> Packet:
         """One packet of a run."""
-        sender, place, found = int(self.runs.sender[row]), int(self.runs.rows[row]), self.found
+        sender, place = int(self.runs.sender[row]), int(self.runs.rows[row])
         source, destination = ends[sender], ends[1 - sender]
-        flags, start, length = (
-            int(found.flags[place]),
-            int(found.payload[place]),
-            int(found.length[place]),
-        )
-        ack = int(found.ack[place]) if flags & ACK else None
-        octets = self.window.octets(start, length)
+        seq, flags, length = int(self.seq[row]), int(self.flags[row]), int(self.length[row])
+        ack = int(self.ack[row]) if flags & ACK else None
+        octets = self.window.octets(int(self.found.payload[place]), length)
         return Packet(
             source,
             destination,
-            Segment(source[1], destination[1], int(found.seq[place]), ack, flags, octets, length),
-            int(found.wire[place]),
+            Segment(source[1], destination[1], seq, ack, flags, octets, length),
+            int(self.wire[row]),
             self.moment(place),
         )
 
@@ -71,10 +78,10 @@ class View:
         first = self._data(begin, behind)
         if first is None:
             return None
-        sender, seq = int(self.runs.sender[first]), int(self.found.seq[self.runs.rows[first]])
-        if not connection.goes_on(connection.ends.index(ends[sender]), seq):
+        sender = int(self.runs.sender[first])
+        if not connection.goes_on(connection.ends.index(ends[sender]), int(self.seq[first])):
             return None
-        length = self.found.length[self.runs.rows[begin:behind]]
+        length = self.length[begin:behind]
         data = np.flatnonzero(length > 0)
         right = Reordered(data, data, np.cumsum(length[data]), data[:0])
         return self._run(begin, behind, sender, ends, connection, right, [])
@@ -92,17 +99,19 @@ class View:
         if waiting is None:
             return None
         following, held = waiting
-        octets = np.cumsum(self.found.length[self.runs.rows[begin:behind]])
-        octets += sum(each.length for each in held)
-        behind = begin + int(np.searchsorted(octets, HELD_OCTETS, "right"))
-        places, found = self.runs.rows[begin:behind], self.found
-        acks = np.where(found.flags[places] & ACK, found.ack[places], -1)
-        opposite = self.runs.sender[begin:behind] != sender
-        before = [((each.seq - following) % SPACE, each.length) for each in held]
-        right = reordered(following, before, found.seq[places], found.length[places], acks, opposite)  # fmt: skip
-        if right is None or behind <= first:
+        most = self._octets[begin] + HELD_OCTETS - sum(each.length for each in held)
+        behind = min(behind, int(self._octets.searchsorted(most, "right")) - 1)
+        if behind <= first:
             return None
-        return self._run(begin, behind, sender, ends, connection, right, held)
+        right = reordered(
+            following,
+            [((each.seq - following) % SPACE, each.length) for each in held],
+            self.seq[begin:behind],
+            self.length[begin:behind],
+            self.ack[begin:behind],
+            self.runs.sender[begin:behind] != sender,
+        )
+        return self._run(begin, behind, sender, ends, connection, right, held) if right else None
 
     def turn(self, row: int) -> int:
         """Where the turn ends that a row is of."""
@@ -111,20 +120,20 @@ class View:
     @cached_property
     def _turns(self) -> list[int]:
         """The ends of stretches with data of one end only, and of single packets that do more."""
-        runs, found = self.runs, self.found
-        breaks = np.zeros(len(runs.rows) + 1, np.bool_)
-        breaks[runs.connection] = True
-        special = np.flatnonzero(found.flags[runs.rows] & SPECIAL)
+        breaks = np.zeros(len(self.length) + 1, np.bool_)
+        breaks[self.runs.connection] = True
+        special = np.flatnonzero(self.flags & SPECIAL)
         breaks[special] = breaks[special + 1] = True
-        data = np.flatnonzero(found.length[runs.rows] > 0)
-        sender = runs.sender[data]
+        data = np.array(self._filled, np.int64)
+        sender = self.runs.sender[data]
         breaks[data[1:][sender[1:] != sender[:-1]]] = True
         return np.flatnonzero(breaks).tolist()
 
     def _data(self, begin: int, behind: int) -> int | None:
         """The first row that carries data."""
-        length, places = self.found.length, self.runs.rows
-        return next((row for row in range(begin, behind) if length[places[row]]), None)
+        place = bisect_left(self._filled, begin)
+        first = self._filled[place] if place < len(self._filled) else behind
+        return first if first < behind else None
 
     def _run(
         self,
@@ -136,21 +145,19 @@ class View:
         right: Reordered,
         held: list[Held],
     ) -> Run | None:
-        places, found = self.runs.rows[begin:behind], self.found
-        times = self.window.time[places]
-        passed = times[1:] - times[:-1]  # clocks go back, too
-        paused = behind - begin > 1 and passed.max() > LINGER
-        if paused or times[0] - connection.last.time > LINGER:
+        pause = bisect_left(self._pauses, begin)
+        paused = pause < len(self._pauses) and self._pauses[pause] < behind - 1
+        if paused or int(self.time[begin]) - connection.last.time > LINGER:
             return None
         return Run(
             connection.ends.index(ends[sender]),
             self.runs.sender[begin:behind] != sender,
             *right,
             held,
-            places,
-            np.where(found.flags[places] & ACK, found.ack[places], -1),
-            found.wire[places],
-            times,
+            self.runs.rows[begin:behind],
+            self.ack[begin:behind],
+            self.wire[begin:behind],
+            self.time[begin:behind],
             self.window,
-            found,
+            self.found,
         )

@@ -40,10 +40,9 @@ class Whole(NamedTuple):
 
 def whole(view: View, lane: Lane) -> Whole:
     """The connections of a window that began and ended in it and are tiles throughout."""
-    runs, found = view.runs, view.found
-    rows, sender = runs.rows, runs.sender
+    runs, sender = view.runs, view.runs.sender
     first, behind = runs.connection[:-1], runs.connection[1:]
-    flags, length, seq = found.flags[rows], found.length[rows], found.seq[rows]
+    flags, length, seq = view.flags, view.length, view.seq
     kept = behind - first >= FEWEST
     second = np.where(kept, first + 1, first)
     signs = flags & (SPECIAL | ACK)
@@ -81,7 +80,7 @@ def whole(view: View, lane: Lane) -> Whole:
 
 def _acknowledged(view: View, made: Whole) -> Whole:
     """Those in which nobody acknowledges more than was sent, and how much each end did."""
-    runs, found = view.runs, view.found
+    runs = view.runs
     first, counts = runs.connection[:-1][made.connection], np.diff(runs.connection)[made.connection]
     if not len(first):
         return made
@@ -89,9 +88,8 @@ def _acknowledged(view: View, made: Whole) -> Whole:
     rows = np.repeat(first - starts, counts) + np.arange(counts.sum())
     of = np.repeat(np.arange(len(first)), counts)
     other = (runs.sender[rows] == made.opener[of]).astype(np.int64)  # whose octets are acknowledged
-    packets = runs.rows[rows]
-    said = (found.flags[packets] & ACK) != 0
-    far = np.where(said, (found.ack[packets] - made.following[other, of]) % SPACE, -1)
+    ack = view.ack[rows]
+    far = np.where(ack >= 0, (ack - made.following[other, of]) % SPACE, -1)
     good = ~_any(far > made.octets[other, of] + 1, starts)
     acknowledged = np.array([np.maximum.reduceat(np.where(other == end, far, -1), starts) for end in (0, 1)])  # fmt: skip
     return made._replace(acknowledged=acknowledged).some(np.flatnonzero(good))
@@ -99,7 +97,7 @@ def _acknowledged(view: View, made: Whole) -> Whole:
 
 def _unsteady(view: View) -> Rows:
     """Rows before which time goes back or a long pause lies, first ones of connections left out."""
-    times = view.window.time[view.runs.rows]
+    times = view.time
     passed = np.diff(times, prepend=times[:1])
     unsteady: Rows = (passed > LINGER) | (passed < 0)
     unsteady[view.runs.connection[:-1]] = False
