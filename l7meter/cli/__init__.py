@@ -1,5 +1,5 @@
 """The command line: each command reads its arguments, makes one call, and prints."""
 
-from l7meter.cli.app import main
+from l7meter.cli.app import main, run
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

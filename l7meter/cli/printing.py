@@ -130,6 +130,13 @@ def _closing() -> Iterator[None]:
         raise typer.Exit from None
 
 
+def outlets() -> None:
+    """Let there be a standard output and a standard error; a job may have been started without."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
 def flush() -> None:
     """Write what is left; a reader that has gone is no error."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l7meter.cli import main
+from l7meter import cli
 
 Ran = tuple[int, bytes, str]
 Run = Callable[..., Ran]
@@ -24,7 +24,7 @@ def run(
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["l7meter", *map(str, arguments)])
         try:
-            main()
+            cli.run()
             code = 0
         except SystemExit as exit_:
             code = int(exit_.code or 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from l7meter.cli import main
+from l7meter import cli
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_pcaps"
 # Says its arguments, writes two files, then has the meter stopped as systemd would.
@@ -46,7 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["l7meter", "capture", *map(str, arguments)])
         try:
-            main()
+            cli.run()
             code = 0
         except SystemExit as exit_:
             code = int(exit_.code or 0)

@@ -271,6 +271,16 @@ def test_closed_pipe_ends_the_program_quietly(arguments: list[str], tmp_path: Pa
     assert child.returncode == 0
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["--version", "ingest --store STORE SAMPLE"])
+def test_a_job_may_be_started_without_outputs(arguments: str, closed: str, tmp_path: Path) -> None:
+    command = arguments.replace("STORE", str(tmp_path / "store")).replace("SAMPLE", str(SESSION))
+    shell = f"exec {sys.executable} -m l7meter {command} {closed}"
+    ran = subprocess.run(["sh", "-c", shell], capture_output=True, check=False)
+    assert ran.returncode == 0
+    assert b"Traceback" not in ran.stdout + ran.stderr
+
+
 def test_standard_input_is_parsed(tmp_path: Path) -> None:
     source = log(tmp_path / "a.log", "x", "y")
     with Path(source).open("rb") as file:
