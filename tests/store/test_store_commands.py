@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from store_samples import frame, source
 
-from l7meter.cli import asking, main, storing
+from l7meter import cli
+from l7meter.cli import asking, storing
 from l7meter.store import Store, verify
 from l7meter.store.datafile import new_path
 
@@ -34,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], stor
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["l7meter", "store", *map(str, arguments)])
         try:
-            main()
+            cli.run()
             code = 0
         except SystemExit as exit_:
             code = int(exit_.code or 0)
