@@ -2,10 +2,11 @@
 
 Most packets carry content whose end is known from a head that passed long ago, in order and whole.
 Those are found for all packets of a window at once (`runs`) and passed over in one step. Exchanges
-that tile their runs become columns without being rows (`lane`), whole connections of them without
-being connections (`whole`, `settled`), and data that came out of order are put in order first where
-no hole stays (`reordered`); whatever else there is goes to its connection packet by packet. So
-there is one truth, and the columns decide only how often it is asked.
+that tile their stretches become columns without being rows (`lane`), whole connections of them
+without being connections (`whole`, `settled`). Data that came out of order, or twice, are put in
+order first: whole turns all at once (`turns`), what outlasts a window by its connection (`reordered`).
+Whatever else there is goes to its connection packet by packet. So there is one truth, and the
+columns decide only how often it is asked.
 """
 
 from __future__ import annotations
@@ -131,14 +132,14 @@ class Columnar:
                 place += 1
                 continue
             connection = self.exact.connection(pair)
-            tiles = min(int(lane.tiles[place]), (last - place) // 2) if row == run[place] else 0
-            if tiles > 0 and connection:
-                upto = place + 2 * tiles
-                stretch = view.run(row, int(run[upto]), ends, connection)
-                if stretch and connection.may_skip(stretch, int(lane.answers(place))):
+            begin, beyond = lane.tiled(row, end)
+            if connection and beyond > begin:
+                upto = int(lane.stretches.starts[beyond])
+                stretch = view.run(row, upto, ends, connection)
+                if stretch and connection.may_skip(stretch, int(lane.answers(begin))):
                     self.exact.sums.carried += len(stretch.rows)
-                    yield from connection.skip(stretch, lane.add(place, upto, connection))
-                    row = int(run[upto])
+                    yield from connection.skip(stretch, lane.add(begin, beyond, connection))
+                    row = upto
                     continue
             if connection and row >= mend and (view.turn(row) > behind or connection.holds):
                 stretch = view.mended(row, ends, connection)

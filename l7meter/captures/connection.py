@@ -143,8 +143,9 @@ class Connection:
 
     def may_skip(self, run: Run, answer: int) -> bool:
         """Whether exchanges that tile a stretch can be taken for granted: nothing is under way."""
-        client = self._client == run.sender and self.streams[1 - run.sender].goes_on(answer)
-        return client and self._speech.asks(run.payload(int(run.data[0])))
+        other = self.streams[1 - run.sender]
+        ready = self._client == run.sender and other.goes_on(answer) and not other.ahead
+        return ready and self._speech.asks(run.payload(int(run.data[0])))
 
     def skip(self, run: Run, skipped: Skipped) -> Iterator[Row]:
         """Pass a stretch whose exchanges others have made records of."""

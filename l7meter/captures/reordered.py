@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from l7meter.captures.tcp import SPACE
+from l7meter.captures.tcp import FAR, SPACE
 from l7meter.captures.window import Integers, Rows
 
 
@@ -36,14 +36,16 @@ def reordered(
     `first` is the sequence number that the stream goes on with, `held` are places behind it and
     lengths of what came before; all data are of that stream's end. `ack` is -1 where there is none,
     `opposite` says which rows are of the other end. Of segments that came again the first counts.
-    None where they overlap in part, and where octets were acknowledged before they were captured:
-    those are told packet by packet.
+    None where they overlap in part or lie far off, and where octets were acknowledged before they
+    were captured: those are told packet by packet.
     """
     data = np.flatnonzero(length > 0)
     before = np.array(held, np.int64).reshape(-1, 2)
-    place = np.concatenate([before[:, 0], _since(seq[data], first)])
+    place = np.concatenate([before[:, 0], since(seq[data], first)])
     size = np.concatenate([before[:, 1], length[data]])
     row = np.concatenate([np.arange(-len(before), 0), data])
+    if (place > FAR).any():
+        return None
     order = np.argsort(place, kind="stable")
     place, size, row = place[order], size[order], row[order]
     if (old := place < 0).any():
@@ -61,12 +63,12 @@ def reordered(
     late = row[place >= (ends[-1] if whole else 0)]
     answers = np.flatnonzero(opposite & (ack >= 0))
     proven = np.append(0, ends)[np.searchsorted(came, answers)]
-    if (_since(ack[answers], first) > proven).any():
+    if (since(ack[answers], first) > proven).any():
         return None
     return Reordered(data, came, ends, late)
 
 
-def _since(seq: Integers, first: int) -> Integers:
+def since(seq: Integers, first: Integers | int) -> Integers:
     """Octets from the first one on; sequence numbers wrap."""
-    since: Integers = (seq - first + SPACE // 2) % SPACE - SPACE // 2
-    return since
+    octets: Integers = (seq - first + SPACE // 2) % SPACE - SPACE // 2
+    return octets

@@ -26,13 +26,14 @@ class Runs(NamedTuple):
     """`rows` are packets of the window, sorted by connection and, in it, as captured.
 
     `sender` says of each row which end sent it: 0 for the lower one of the pair. `run` cuts rows at
-    the start of each run, `connection` at the start of each connection; both end with the number of
-    rows.
+    the start of each run, `turn` where a stretch with data of one end ends or a single packet does more,
+    `connection` at the start of each connection; all end with the number of rows.
     """
 
     rows: Integers
     sender: Integers
     run: Integers
+    turn: Integers
     connection: Integers
 
 
@@ -46,31 +47,25 @@ def cut(window: Window, headers: Headers) -> Runs:
     fresh = np.ones(len(rows), np.bool_)
     fresh[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     sender = (source[order] != low).astype(np.int64)
-    starts = fresh | _breaks(headers, rows, sender, fresh)
-    ends = np.array([len(rows)])
-    return Runs(
-        rows,
-        sender,
-        np.concatenate([np.flatnonzero(starts), ends]),
-        np.concatenate([np.flatnonzero(fresh), ends]),
-    )
+    run, turn = _breaks(headers, rows, sender, fresh)
+    cuts = (np.append(np.flatnonzero(each), len(rows)) for each in (run, turn, fresh))
+    return Runs(rows, sender, *cuts)
 
 
-def _breaks(headers: Headers, rows: Integers, sender: Integers, fresh: Rows) -> Rows:
-    """The rows that do not go on where the connection's last data ended."""
+def _breaks(headers: Headers, rows: Integers, sender: Integers, fresh: Rows) -> tuple[Rows, Rows]:
+    """The rows that do not go on where the connection's last data ended, and those of another turn."""
     flags, length = headers.flags[rows], headers.length[rows]
     special: Rows = (flags & SPECIAL) != 0
-    breaks = special.copy()
-    breaks[1:] |= special[:-1]
+    turn = special | fresh
+    turn[1:] |= special[:-1]
+    run = turn.copy()
     data = np.flatnonzero((length > 0) | fresh)
-    if len(data) > 1:
-        end = (headers.seq[rows[data]] + length[data]) % SPACE
-        goes_on = (headers.seq[rows[data[1:]]] == end[:-1]) & (
-            sender[data[1:]] == sender[data[:-1]]
-        )
-        goes_on &= length[data[:-1]] > 0
-        breaks[data[1:][~goes_on]] = True
-    return breaks
+    end = (headers.seq[rows[data]] + length[data]) % SPACE
+    before, after = data[:-1], data[1:]
+    same = (sender[after] == sender[before]) & (length[before] > 0)
+    turn[after[~same]] = True
+    run[after[~same | (headers.seq[rows[after]] != end[:-1])]] = True
+    return run, turn
 
 
 def _endpoints(window: Window, headers: Headers, rows: Integers) -> tuple[Integers, Integers]:

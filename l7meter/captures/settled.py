@@ -58,8 +58,8 @@ class Settled:
         first, behind = (runs.connection[made.connection + more] for more in (0, 1))
         last = np.cumsum(tiles) - 1
         number = np.arange(tiles.sum()) - np.repeat(last + 1 - tiles, tiles)
-        run = np.repeat(made.run, tiles) + 2 * number
-        upto = lane.last(run) + 1
+        places = np.repeat(made.place, tiles) + 2 * number
+        upto = lane.came(places) + 1
         senders = np.array([made.opener, 1 - made.opener])
         begun = lane.wire(senders, first)
         total = lane.wire(senders, behind) - begun
@@ -68,8 +68,8 @@ class Settled:
         own = passed - before
         own[:, last] = total - before[:, last]
         who = [(address(one[0]), one[1], address(other[0]), other[1]) for one, other in ends]
-        frame = lane.frame(Tiles(run, own[0], own[1], who, tiles))
-        closing = np.zeros(len(run), np.bool_)
+        frame = lane.frame(Tiles(places, own[0], own[1], who, tiles))
+        closing = np.zeros(len(places), np.bool_)
         closing[last] = True
         packets = runs.rows[np.array([first, behind - 1, *made.fins])]
         self._batches[self._next] = _Batch(

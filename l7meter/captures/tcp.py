@@ -127,7 +127,12 @@ class Stream:
     @property
     def heard(self) -> bool:
         """Whether the other side acknowledges, and nothing beyond what came."""
-        return self._acknowledged is not None and self._acknowledged <= self._next
+        return self._acknowledged is not None and not self.ahead
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the other side acknowledged what did not come, or not yet."""
+        return self._acknowledged is not None and self._acknowledged > self._next
 
     @property
     def whole(self) -> bool:

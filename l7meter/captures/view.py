@@ -14,7 +14,7 @@ from l7meter.captures.exact import LINGER, Packet
 from l7meter.captures.reordered import Reordered, reordered
 from l7meter.captures.run import Run
 from l7meter.captures.runs import ADDRESS, cut
-from l7meter.captures.tcp import ACK, HELD_OCTETS, HELD_SEGMENTS, SPACE, SPECIAL, Held, Segment
+from l7meter.captures.tcp import ACK, HELD_OCTETS, HELD_SEGMENTS, SPACE, Held, Segment
 from l7meter.captures.window import Window
 
 # Packets that are put in order at once: with those held, no more than a stream holds.
@@ -119,15 +119,8 @@ class View:
 
     @cached_property
     def _turns(self) -> list[int]:
-        """The ends of stretches with data of one end only, and of single packets that do more."""
-        breaks = np.zeros(len(self.length) + 1, np.bool_)
-        breaks[self.runs.connection] = True
-        special = np.flatnonzero(self.flags & SPECIAL)
-        breaks[special] = breaks[special + 1] = True
-        data = np.array(self._filled, np.int64)
-        sender = self.runs.sender[data]
-        breaks[data[1:][sender[1:] != sender[:-1]]] = True
-        return np.flatnonzero(breaks).tolist()
+        turns: list[int] = self.runs.turn.tolist()
+        return turns
 
     def _data(self, begin: int, behind: int) -> int | None:
         """The first row that carries data."""

@@ -25,7 +25,7 @@ class Whole(NamedTuple):
     """Columns by connection; those of two rows are of its opener, who is the client, and of the other."""
 
     connection: Integers  # of the window
-    run: Integers  # that its first tile begins with
+    place: Integers  # of the stretch that its first tile begins with
     tiles: Integers
     opener: Integers  # which end of the pair
     fins: Integers  # rows, two a connection
@@ -42,7 +42,8 @@ def whole(view: View, lane: Lane) -> Whole:
     """The connections of a window that began and ended in it and are tiles throughout."""
     runs, sender = view.runs, view.runs.sender
     first, behind = runs.connection[:-1], runs.connection[1:]
-    flags, length, seq = view.flags, view.length, view.seq
+    flags, seq, stretches = view.flags, view.seq, lane.stretches
+    starts, length = stretches.starts, stretches.length
     kept = behind - first >= FEWEST
     second = np.where(kept, first + 1, first)
     signs = flags & (SPECIAL | ACK)
@@ -50,6 +51,7 @@ def whole(view: View, lane: Lane) -> Whole:
     kept &= _sum((flags & (SYN | RST | URG)) != 0, first) == 2
     kept &= _sum((flags & FIN) != 0, first) == 2
     kept &= ~_any(_unsteady(view), first)
+    kept &= ~_any(stretches.ahead, np.searchsorted(starts, first))
     at = np.flatnonzero(kept)
     data, fin = np.flatnonzero(length > 0), np.flatnonzero(flags & FIN)
     if not len(at) or not len(data):
@@ -57,10 +59,10 @@ def whole(view: View, lane: Lane) -> Whole:
     first, behind = first[at], behind[at]
     # where the tiles begin and end
     begins = data[np.searchsorted(data, first).clip(max=len(data) - 1)]
-    run = np.searchsorted(runs.run, begins, "right") - 1
-    tiles = np.minimum(lane.tiles[run], (np.searchsorted(runs.run, behind) - run) // 2)
+    place = np.searchsorted(starts, begins, "right") - 1
+    tiles = np.minimum(lane.tiles[place], (np.searchsorted(starts, behind) - place) // 2)
     tiles = np.where(begins < behind, tiles, 0)
-    beyond = runs.run[run + 2 * tiles]
+    beyond = starts[place + 2 * tiles]
     last = data[np.searchsorted(data, behind) - 1]
     ends = np.searchsorted(fin, first)
     fins = np.array([fin[ends], fin[ends + 1]])
@@ -72,9 +74,9 @@ def whole(view: View, lane: Lane) -> Whole:
     following = (np.array([seq[first], seq[first + 1]]) + 1) % SPACE
     octets = np.array([_between(length * (sender == end), first, behind) for end in (0, 1)])
     octets = np.where(opener == 0, octets, octets[::-1])
-    good &= (seq[begins] == following[0]) & (lane.answers(run) == following[1])
+    good &= (seq[begins] == following[0]) & (lane.answers(place) == following[1])
     good &= ((seq[fins] - following - octets) % SPACE == 0).all(axis=0)
-    made = Whole(at, run, tiles, opener, fins, following, octets, np.full(octets.shape, -1))
+    made = Whole(at, place, tiles, opener, fins, following, octets, np.full(octets.shape, -1))
     return _acknowledged(view, made.some(np.flatnonzero(good)))
 
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from l7meter.captures import Capture, Sums, columnar, engine
+from l7meter.captures import Capture, Sums, columnar, engine, tcp, turns, view
 from l7meter.captures.containers import Container
 from l7meter.captures.records import SCHEMA
 
@@ -81,6 +81,23 @@ def judged(
     assert _said(column_sums) == _said(sums)
     assert column_problem == problem
     return frame
+
+
+def hold_at_most(
+    patch: pytest.MonkeyPatch,
+    segments: int,
+    octets: int,
+    patience: int = tcp.PATIENCE,
+    unheard: int = tcp.UNHEARD,
+) -> None:
+    """Let a stream hold no more behind a hole, and no longer, in both engines."""
+    patch.setattr(tcp, "PATIENCE", patience)
+    patch.setattr(tcp, "UNHEARD", unheard)
+    patch.setattr(view, "AHEAD", segments // 2)
+    for module in (tcp, turns):
+        patch.setattr(module, "HELD_SEGMENTS", segments)
+    for module in (tcp, turns, view):
+        patch.setattr(module, "HELD_OCTETS", octets)
 
 
 def _said(sums: Sums) -> dict[str, Any]:

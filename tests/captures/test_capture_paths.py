@@ -30,10 +30,9 @@ from dialogs import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judging import FILES, judged, sample
+from judging import FILES, hold_at_most, judged, sample
 from packets import ACK, FIN, RST, SYN, URG
 
-from l7meter.captures import tcp, view
 from l7meter.captures.connection import Connection
 from l7meter.captures.pcap import HEADER
 from l7meter.captures.run import Run
@@ -323,10 +322,7 @@ def test_both_paths_agree_where_holes_outlast_windows(
     segments: list[Sent], window: int | None, limits: tuple[int, int]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tcp, view):
-            patch.setattr(module, "HELD_OCTETS", limits[1])
-        patch.setattr(tcp, "HELD_SEGMENTS", limits[0])
-        patch.setattr(view, "AHEAD", limits[0] // 2)
+        hold_at_most(patch, *limits)
         judged(capture(wrapped(segments, Path())), window)
 
 
@@ -366,7 +362,7 @@ def test_the_shortcuts_are_taken(shortcut: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Connection, method.__name__, counted)
     small = exchange("length", "/", 100)
-    large = exchange("close" if shortcut == "run" else "length", "/", 200_000)
+    large = exchange("close" if shortcut in ("run", "mended") else "length", "/", 200_000)
     turns = [turn for one in (*[small] * 60, large) for turn in one.turns]
     segments = conversation(turns, acknowledge=0, ending="open")
     if shortcut == "mended":
