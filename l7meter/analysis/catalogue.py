@@ -76,8 +76,7 @@ def parse(name: str, text: str, place: str) -> Query:
 
 def catalogue(directories: Sequence[Path] = ()) -> list[Query]:
     """Return l7meter's queries and those of `directories`, by name; a later directory wins."""
-    files = {path.stem: path for folder in (_own(), *directories) for path in folder.glob("*.sql")}
-    return [_read(path) for _, path in sorted(files.items())]
+    return [_read(path) for _, path in sorted(_files(directories).items())]
 
 
 def load(name: str, directories: Sequence[Path] = ()) -> Query:
@@ -87,10 +86,10 @@ def load(name: str, directories: Sequence[Path] = ()) -> Query:
     """
     if name.endswith(".sql"):
         return _read(Path(name))
-    queries = {query.name: query for query in catalogue(directories)}
-    if name in queries:
-        return queries[name]
-    near = difflib.get_close_matches(name, queries, n=3, cutoff=0.5) or sorted(queries)
+    files = _files(directories)
+    if name in files:
+        return _read(files[name])
+    near = difflib.get_close_matches(name, files, n=3, cutoff=0.5) or sorted(files)
     raise UsageError(f"no query '{name}'; there is: {', '.join(near)}")
 
 
@@ -104,6 +103,11 @@ def run(
     """
     bound = query.bind(parameters or {})
     return select(connection, query.sql, bound)
+
+
+def _files(directories: Sequence[Path]) -> dict[str, Path]:
+    """The queries' files by name."""
+    return {path.stem: path for folder in (_own(), *directories) for path in folder.glob("*.sql")}
 
 
 def _own() -> Path:

@@ -51,6 +51,8 @@ def paths(data: Path, name: str) -> tuple[Path, Path]:
 
 def kept(data: Path, files: Iterable[LiveFile]) -> set[str]:
     """The names of those records files that have both; of a merged file that holds later rows, none."""
+    if not (data / FOLDER).is_dir():  # then DuckDB need not be asked how it hashes
+        return set()
     try:
         there = {path.name for path in folder(data).iterdir()}
     except (FileNotFoundError, NotADirectoryError):
