@@ -23,6 +23,8 @@ BLOCK = 16 << 20  # octets; Wireshark refuses longer blocks too
 INTERFACES = 1 << 16  # in a section: more than the number in an old packet block can name
 KEPT_SECRETS = 16 << 20  # octets; some hundred thousand connections
 KEY_LOG = 0x544C534B  # https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile
+FEW = 64  # blocks of a kind after which more are looked for
+STRETCH = 1 << 20  # octets in which they are, at once
 RESOLUTION, OFFSET = 9, 14  # options of an interface
 DROPS = (5, 7)  # options of statistics: dropped by the interface, by the operating system
 SKIPPED = {NAMES: "name resolution block", 0xBAD: "custom block", 0x40000BAD: "custom block"}
@@ -115,17 +117,46 @@ class Pcapng:
 
     def _run(self, data: memoryview, place: int, kind: int) -> Walk:
         """The packets of consecutive blocks of one kind, the first known to be whole."""
+        starts: list[Integers] = []
+        few, end = self._follow(data, place, kind)
+        while len(few):
+            starts.append(few)
+            place = end
+            few, end = self._leap(data, place, kind) if len(few) >= FEW else (EMPTY, end)
+        return self._columns(data, np.concatenate(starts), place, kind)
+
+    def _follow(self, data: memoryview, place: int, kind: int) -> tuple[Integers, int]:
+        """A few consecutive blocks of one kind, one after the other, and where they end."""
         starts: list[int] = []
-        append = starts.append
         read = struct.Struct(self._order + "II").unpack_from
         smallest, end = SMALLEST[kind], len(data)
-        while place <= end - 12:  # the chain of lengths: only its sequence cannot be a column
+        while place <= end - 12 and len(starts) < FEW:
             each, size = read(data, place)
             if each != kind or size < smallest or size % 4 or size > BLOCK or place + size > end:
                 break
-            append(place)
+            starts.append(place)
             place += size
-        return self._columns(data, np.array(starts, np.int64), place, kind)
+        return np.array(starts, np.int64), place
+
+    def _leap(self, data: memoryview, place: int, kind: int) -> tuple[Integers, int]:
+        """Many of them at once: what looks like such a block, as far as each begins where one ends."""
+        field = np.frombuffer(data[place:], self._order + "u4", (len(data) - place) // 4)
+        at = np.flatnonzero(field[: min(STRETCH // 4, len(field) - 1)] == kind)
+        size = field[at + 1].astype(np.int64)
+        behind = at + size // 4
+        alike = (
+            (size >= SMALLEST[kind]) & (size % 4 == 0) & (size <= BLOCK) & (behind <= len(field))
+        )
+        at, behind = at[alike], behind[alike]
+        leads = np.append(np.flatnonzero(at[1:] != behind[:-1]), len(at) - 1)  # not to the next one
+        met: list[Integers] = []
+        first, end = 0, 0
+        while first < len(at) and at[first] == end:
+            last = int(leads[np.searchsorted(leads, first)])
+            met.append(at[first : last + 1])
+            end = int(behind[last])
+            first = int(np.searchsorted(at, end))  # what lies between is content
+        return place + 4 * np.concatenate([EMPTY, *met]), place + 4 * end
 
     def _columns(self, data: memoryview, start: Integers, end: int, kind: int) -> Walk:
         """The packets of blocks of one kind, up to the first that is broken."""
