@@ -143,7 +143,7 @@ class Columnar:
                     continue
             if connection and row >= mend and (view.turn(row) > behind or connection.holds):
                 stretch = view.mended(row, ends, connection)
-                more = stretch and (len(stretch.rows) > behind - row or connection.holds)
+                more = stretch and (len(stretch.rows) >= SHORT or connection.holds)
                 if stretch and more and connection.takes(stretch):
                     self.exact.sums.carried += len(stretch.rows)
                     yield from connection.run(stretch)
@@ -152,20 +152,31 @@ class Columnar:
                     continue
                 mend = behind + wait
                 wait = min(2 * wait, LONG)
-            yield from self._run(view, row, behind, ends)
-            row = behind
+            row, turned = yield from self._run(view, row, behind, ends)
+            if turned:
+                mend, wait = row, SHORT
 
-    def _run(self, view: View, begin: int, behind: int, ends: Pair) -> Iterator[Row]:
-        """One run; packets that the connection must see, such as a tail sent again, come singly."""
+    def _run(
+        self, view: View, begin: int, behind: int, ends: Pair
+    ) -> Generator[Row, None, tuple[int, bool]]:
+        """One run; packets that the connection must see, such as a tail sent again, come singly.
+
+        How far it went, and whether that is where the connection began or ceased to miss data.
+        """
         step, pair = 1, pair_of(*ends)
         while begin < behind:
-            connection = self.exact.connection(pair) if behind - begin >= SHORT else None
-            stretch = view.run(begin, behind, ends, connection) if connection else None
-            if connection and stretch and connection.takes(stretch):
-                self.exact.sums.carried += behind - begin
-                yield from connection.run(stretch)
-                return
-            upto = min(begin + step, behind)
+            connection = self.exact.connection(pair)
+            held = connection is not None and connection.holds
+            if connection and behind - begin >= SHORT:
+                stretch = view.run(begin, behind, ends, connection)
+                if stretch and connection.takes(stretch):
+                    self.exact.sums.carried += behind - begin
+                    yield from connection.run(stretch)
+                    return behind, False
+            upto, step = min(begin + step, behind), 2 * step
             for row in range(begin, upto):
                 yield from self.exact.segment(view.packet(row, ends))
-            begin, step = upto, 2 * step
+                if connection and connection.holds != held:
+                    return row + 1, True
+            begin = upto
+        return behind, False

@@ -13,10 +13,11 @@ from l7meter.captures.window import Integers, Rows
 class Reordered(NamedTuple):
     """Data in the order of the stream: of rows, or (below 0) of what was held, the last one -1.
 
-    `data` are without a hole, `came` the rows by which each of them, and all before it, had come,
-    `sizes` their octets summed up; `late` are behind a hole that stays.
+    It is all of the first so many `rows`. `data` are without a hole, `came` the rows by which each
+    and all before it had come, `sizes` their octets summed up; `late` are behind a hole that stays.
     """
 
+    rows: int
     data: Integers
     came: Integers
     sizes: Integers
@@ -36,8 +37,8 @@ def reordered(
     `first` is the sequence number that the stream goes on with, `held` are places behind it and
     lengths of what came before; all data are of that stream's end. `ack` is -1 where there is none,
     `opposite` says which rows are of the other end. Of segments that came again the first counts.
-    None where they overlap in part or lie far off, and where octets were acknowledged before they
-    were captured: those are told packet by packet.
+    Rows end before one that acknowledges octets that had not come: patience with a hole is told
+    packet by packet. None where there are no others, and where data overlap in part or lie far off.
     """
     data = np.flatnonzero(length > 0)
     before = np.array(held, np.int64).reshape(-1, 2)
@@ -63,9 +64,12 @@ def reordered(
     late = row[place >= (ends[-1] if whole else 0)]
     answers = np.flatnonzero(opposite & (ack >= 0))
     proven = np.append(0, ends)[np.searchsorted(came, answers)]
-    if (since(ack[answers], first) > proven).any():
-        return None
-    return Reordered(data, came, ends, late)
+    early = answers[since(ack[answers], first) > proven]
+    if len(early):
+        rows = int(early[0])
+        columns = (seq[:rows], length[:rows], ack[:rows], opposite[:rows])
+        return reordered(first, held, *columns) if length[:rows].any() else None
+    return Reordered(len(length), data, came, ends, late)
 
 
 def since(seq: Integers, first: Integers | int) -> Integers:

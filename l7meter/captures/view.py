@@ -83,8 +83,8 @@ class View:
             return None
         length = self.length[begin:behind]
         data = np.flatnonzero(length > 0)
-        right = Reordered(data, data, np.cumsum(length[data]), data[:0])
-        return self._run(begin, behind, sender, ends, connection, right, [])
+        right = Reordered(len(length), data, data, np.cumsum(length[data]), data[:0])
+        return self._run(begin, sender, ends, connection, right, [])
 
     def mended(
         self, begin: int, ends: tuple[Endpoint, Endpoint], connection: Connection
@@ -111,7 +111,7 @@ class View:
             self.ack[begin:behind],
             self.runs.sender[begin:behind] != sender,
         )
-        return self._run(begin, behind, sender, ends, connection, right, held) if right else None
+        return self._run(begin, sender, ends, connection, right, held) if right else None
 
     def turn(self, row: int) -> int:
         """Where the turn ends that a row is of."""
@@ -131,13 +131,13 @@ class View:
     def _run(
         self,
         begin: int,
-        behind: int,
         sender: int,
         ends: tuple[Endpoint, Endpoint],
         connection: Connection,
         right: Reordered,
         held: list[Held],
     ) -> Run | None:
+        behind = begin + right.rows
         pause = bisect_left(self._pauses, begin)
         paused = pause < len(self._pauses) and self._pauses[pause] < behind - 1
         if paused or int(self.time[begin]) - connection.last.time > LINGER:
@@ -145,7 +145,7 @@ class View:
         return Run(
             connection.ends.index(ends[sender]),
             self.runs.sender[begin:behind] != sender,
-            *right,
+            *right[1:],
             held,
             self.runs.rows[begin:behind],
             self.ack[begin:behind],

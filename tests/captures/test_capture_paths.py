@@ -30,13 +30,15 @@ from dialogs import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judging import FILES, hold_at_most, judged, sample
+from judging import FILES, hold_at_most, judged, records, sample
 from packets import ACK, FIN, RST, SYN, URG
 
 from l7meter.captures.connection import Connection
+from l7meter.captures.exact import Exact, Packet
 from l7meter.captures.pcap import HEADER
 from l7meter.captures.run import Run
 from l7meter.captures.settled import Settled
+from l7meter.captures.tcp import PATIENCE
 
 ISN = st.sampled_from([0, 5000, 2**31 - 700, 2**32 - 1, 2**32 - 3000])
 SIZES = st.sampled_from([0, 1, 9, 999, 1000, MSS - 1, MSS, 3 * MSS, 4 * MSS + 1, 30_000])
@@ -372,6 +374,27 @@ def test_the_shortcuts_are_taken(shortcut: str, monkeypatch: pytest.MonkeyPatch)
     frame = judged(capture(wrapped(segments, Path())), 50_000 if shortcut == "held" else None)
     assert frame.height == 61
     assert max(taken) > (20 if shortcut == "held" else 100)
+
+
+def test_few_packets_are_looked_at_singly_where_some_are_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The program that captured was too slow for some: a hole is given up after PATIENCE packets."""
+    singly = []
+    segment = Exact.segment
+
+    def counted(self: Exact, packet: Packet) -> Any:
+        singly.append(packet)
+        return segment(self, packet)
+
+    turns = [turn for _ in range(3) for turn in exchange("length", "/", 600_000).turns]
+    whole, holes = conversation(turns, ending="open"), range(60, 1800, 120)
+    octets = capture(wrapped(lost(whole, holes), Path()))
+    frame = judged(octets)
+    assert frame["missing_bytes"].sum() == sum(len(whole[place].payload) for place in holes) > 0
+    monkeypatch.setattr(Exact, "segment", counted)
+    records(octets, "columnar")
+    assert len(singly) < len(holes) * (PATIENCE + 8)
 
 
 @st.composite
