@@ -139,7 +139,7 @@ RECORD: tuple[Column, ...] = (
     _said("client_address", "string", "Address (or name, or `unix:`) of the client as logged, port and brackets removed; behind trusted hops, the entry of `forwarded_for` they vouch for.", "client.address"),
     _said("client_port", "int32", "TCP or UDP port of the client.", "client.port"),
     _said("network_peer_address", "string", "Peer of the connection, where it is not the client (a trusted proxy).", "network.peer.address"),
-    _said("forwarded_for", "string", "The X-Forwarded-For list as logged: a claim of the peer.", "http.request.header.x-forwarded-for"),
+    _said("forwarded_for", "string", "The X-Forwarded-For list as logged, in captures with the client of a PROXY header as its last: a claim of the peer.", "http.request.header.x-forwarded-for"),
     _said("server_address", "string", "Host the request was for, or the server's address.", "server.address"),
     _said("server_port", "int32", "Port of the server.", "server.port"),
     _said("url_scheme", "string", "`http` or `https`.", "url.scheme"),

@@ -284,6 +284,7 @@ class Connection:
         self._counted = list(wire)
         row["client_wire_bytes"], row["server_wire_bytes"] = mine[client], mine[1 - client]
         row.setdefault("url_scheme", "http" if row["exchange_kind"] == "http" else None)
+        records.behind(row, self._speech.client)
         return records.between(row, self.ends[client], self.ends[1 - client])
 
     def _named(self, end: int) -> tuple[str, int]:

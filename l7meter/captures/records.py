@@ -145,6 +145,13 @@ def between(row: dict[str, Any], client: Endpoint, server: Endpoint) -> dict[str
     return row
 
 
+def behind(row: dict[str, Any], client: str | None) -> None:
+    """Add the client whom a load balancer names: the last of those that the request names."""
+    if client:
+        named = row.get("forwarded_for")
+        row["forwarded_for"] = f"{named}, {client}" if named else client
+
+
 def _host(field: str | None) -> str | None:
     """The host of a Host field (RFC 9110 section 7.2); the port is the connection's."""
     host, colon, port = (field or "").rpartition(":")

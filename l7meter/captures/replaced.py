@@ -84,6 +84,7 @@ def exchanges(row: Row, opened: Opened) -> list[Row]:
     for part in rows:
         part.update({name: row[name] for name in KEPT})
         part["url_scheme"] = "https"
+        records.behind(part, row["forwarded_for"])
         part["server_address"] = part.get("server_address") or row["server_address"]
     return rows
 

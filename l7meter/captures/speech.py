@@ -1,4 +1,7 @@
-"""What is spoken on a connection: told by its first octets, and followed from there."""
+"""What is spoken on a connection: told by its first octets, and followed from there.
+
+A client's octets that tell nothing wait for the server's: it may refuse them in HTTP.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from l7meter.captures.http1 import Conversation, looks_like_request, looks_like_
 from l7meter.captures.http1_message import ENDLESS
 from l7meter.captures.http2 import Http2
 from l7meter.captures.http2_frames import looks_like_http2
+from l7meter.captures.proxied import looks_proxied, proxied, waits
 from l7meter.captures.tcp import Piece
 from l7meter.captures.tls import Tls, looks_like_tls
 
 TELLING = 8  # octets of a side that tell what is spoken
 LOOK = 64 << 10  # octets in which TLS is sought in the midst; two records of a side have 33 KiB
+UNANSWERED = 64 << 10  # octets of a client that wait for the server to tell
 START_LINE = len("G / HTTP/1.1\n")  # octets of the shortest one
 _CONTENT = bytes(1 << 20)  # stands for content, of which only the size matters
 _CLIENT_HELLO, _SERVER_HELLO = b"\x01", b"\x02"  # in the sixth octet
@@ -25,23 +30,26 @@ def says_client(start: bytes) -> bool | None:
         return {_CLIENT_HELLO: True, _SERVER_HELLO: False}.get(start[5:6])
     if looks_like_response(start):
         return False
-    return True if looks_like_request(start) else None
+    return True if looks_like_request(start) or looks_proxied(start) else None
 
 
 class Speech:
     """Octets in order of both sides in, exchanges out; `tls` and `tunnel` where it stays closed.
 
-    Octets given == those of all exchanges + `overhead` + `hidden` + `remainder`, all of both sides.
+    `client` is whom a load balancer's header names, an address. Octets given == those of all exchanges + `overhead` + `hidden` + `remainder`, all of both sides.
     """
 
     def __init__(self) -> None:
         self.told = False
         self.from_start = False  # the handshake was seen: no side begins in the midst
         self.tls: Tls | None = None
-        self.octets = [0, 0]  # by side
+        self.client: str | None = None
+        self.octets = [0, 0]  # by side, without a load balancer's header
+        self._header = 0  # octets of it
         self._missing = 0  # octets, of TLS or of nothing
         self._left = [0, 0]
         self._early: list[tuple[Side, Piece]] = []
+        self._early_close: tuple[Moment, bool] | None = None  # of the client's side
         self._dialog: Dialog | None = None
         self._perhaps: Tls | None = None  # beside HTTP/1.x, in the midst
         self._perhaps_missing = 0  # octets
@@ -68,8 +76,8 @@ class Speech:
 
     @property
     def overhead(self) -> int:
-        """Octets of HTTP/2 between its messages."""
-        return sum(self._dialog.overhead) if self._dialog else 0
+        """Octets of a load balancer's header, and of HTTP/2 between its messages."""
+        return self._header + (sum(self._dialog.overhead) if self._dialog else 0)
 
     @property
     def hidden(self) -> int:
@@ -90,8 +98,30 @@ class Speech:
             self._spoken(side, piece)
             return
         self._early.append((side, piece))
-        if piece.missing or sum(len(p.octets) for s, p in self._early if s is side) >= TELLING:
+        if piece.missing or self._tells(side):
             self.tell()
+
+    def _start(self, side: Side) -> bytes:
+        return b"".join(piece.octets for of, piece in self._early if of is side)
+
+    def _tells(self, side: Side) -> bool:
+        """Whether the first octets of a side say enough; a load balancer's are put away."""
+        start = self._start(side)
+        if side is Side.ORIG and not self._header:
+            if waits(start):
+                return False
+            if header := proxied(start):
+                self._header, self.client = header
+                self.octets[side] -= header.size
+                at = self._early[-1][1].at
+                start = start[header.size :]
+                self._early = [each for each in self._early if each[0] is not side]
+                self._early += [(side, Piece(start, 0, at))] if start else []
+        if len(start) < TELLING:
+            return False
+        told = any(known(start) for known in (looks_like_request, looks_like_tls, looks_like_http2))
+        silent = side is Side.ORIG and not self._start(Side.RESP)
+        return told or not (silent and self.from_start) or len(start) > UNANSWERED
 
     def content(self, side: Side, size: int, at: Moment) -> None:
         """So many of the next octets of a side are the content that it `expects`."""
@@ -103,13 +133,21 @@ class Speech:
             self.piece(side, Piece(_CONTENT[: size - start], 0, at))
 
     def asks(self, octets: bytes) -> bool:
-        """Whether these next octets of the client begin an exchange of HTTP/1.x, and none is under way."""
+        """Whether these next octets of the client begin an exchange of HTTP/1.x, and none is under way.
+
+        Not where a load balancer named the client, which its exchanges have to say.
+        """
+        if self.client:
+            return False
         if not self.told and not self._early and looks_like_request(octets):
             self.told, self._dialog = True, Dialog(Conversation())
         return self.idle
 
     def close(self, side: Side, at: Moment, *, clean: bool) -> None:
         """A side sends no more: after a FIN (clean), a RST, or the end of the capture."""
+        if side is Side.ORIG and not (self.told or self._start(Side.RESP)) and self.from_start:
+            self._early_close = at, clean
+            return
         self.tell()
         if self._dialog:
             self._dialog.close(side, at, clean=clean)
@@ -147,6 +185,8 @@ class Speech:
         for side, piece in self._early:
             self._spoken(side, piece)
         self._early.clear()
+        if self._early_close and self._dialog:
+            self._dialog.close(Side.ORIG, self._early_close[0], clean=self._early_close[1])
 
     def _spoken(self, side: Side, piece: Piece) -> None:
         listener = self.tls or self._dialog

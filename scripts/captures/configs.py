@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PLAIN, TLS, H2C, APACHE, QUIC, SQUID = 8080, 8443, 8082, 8083, 8444, 3128
 FRAGMENTS = 8090  # of a second nginx, whose sockets leave DF unset
+PROXIED, PROXIED_TLS = 8091, 8445  # of a third nginx, which a load balancer speaks to
+BALANCED, BALANCED_V2, BALANCED_TLS = 8101, 8102, 8103  # of the load balancer
 UPSTREAM, WEBSOCKET = 9000, 9001  # on loopback of the server
 
 # https://nginx.org/en/docs/http/ngx_http_log_module.html
@@ -50,10 +52,11 @@ http {{
   ssl_certificate ../certificate.pem;
   ssl_certificate_key ../key.pem;
   server {{
-    listen {plain};
-    listen [::]:{plain};
-    listen {tls} ssl;
+    listen {plain}{header};
+    listen [::]:{plain}{header};
+    listen {tls} ssl{header};
     listen {h2c} http2;
+    {trust}
     server_name example.org;
     root ../www;
     lingering_close off;
@@ -180,10 +183,49 @@ https://example.org:{port} {{
 """
 
 
-def nginx(plain: int = PLAIN, tls: int = TLS, h2c: int = H2C) -> str:
-    """The text of `nginx.conf`."""
+# https://docs.haproxy.org/2.6/configuration.html
+HAPROXY = """
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 10s
+  timeout server 10s
+listen first
+  bind {address}:{first}
+  server nginx {address}:{plain} send-proxy
+listen second
+  bind {address}:{second}
+  server nginx {address}:{plain} send-proxy-v2
+listen tls
+  bind {address}:{third}
+  server nginx {address}:{tls} send-proxy-v2
+"""
+
+
+def nginx(plain: int = PLAIN, tls: int = TLS, h2c: int = H2C, balancer: str = "") -> str:
+    """The text of `nginx.conf`; a load balancer at an address says for whom it speaks."""
+    trust = f"set_real_ip_from {balancer}; real_ip_header proxy_protocol;" if balancer else ""
     return NGINX.format(
-        truth=NGINX_TRUTH, plain=plain, tls=tls, h2c=h2c, upstream=UPSTREAM, websocket=WEBSOCKET
+        truth=NGINX_TRUTH,
+        plain=plain,
+        tls=tls,
+        h2c=h2c,
+        header=" proxy_protocol" if balancer else "",
+        trust=trust,
+        upstream=UPSTREAM,
+        websocket=WEBSOCKET,
+    )
+
+
+def haproxy(address: str) -> str:
+    """The text of `haproxy.cfg`, of a load balancer before the third nginx."""
+    return HAPROXY.format(
+        address=address,
+        first=BALANCED,
+        second=BALANCED_V2,
+        third=BALANCED_TLS,
+        plain=PROXIED,
+        tls=PROXIED_TLS,
     )
 
 

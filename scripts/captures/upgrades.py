@@ -34,6 +34,25 @@ def connect_tunnel(lab: Lab) -> None:
         lab.run(*proxy, f"http://{SERVER}:9/")
 
 
+@phenomenon("proxy-protocol", "curl, HAProxy, nginx")
+def proxy_protocol(lab: Lab) -> None:
+    """Behind a load balancer whose PROXY header names the client: two exchanges after version 1, one
+    after version 2, one in TLS after version 2; captured between the balancer and nginx.
+    """
+    ports = {"plain": configs.PROXIED, "tls": configs.PROXIED_TLS}
+    lab.nginx("proxied", configs.nginx(**ports, h2c=8092, balancer=SERVER), configs.PROXIED)
+    (lab.work / "haproxy.cfg").write_text(configs.haproxy(SERVER))
+    lab.start("haproxy", "-db", "-f", "haproxy.cfg", port=configs.BALANCED)
+    expression = " or ".join(f"tcp port {port}" for port in ports.values())
+    keylog = lab.out / "proxy-protocol.keylog"
+    keylog.unlink(missing_ok=True)
+    with lab.capture("proxy-protocol", expression=expression, device="lo", ns="server"):
+        lab.curl(SHORT, SMALL, port=configs.BALANCED)
+        lab.curl(LIST, port=configs.BALANCED_V2)
+        secure = ["--http1.1", "-o", "body", f"https://example.org{SMALL}"]
+        lab.curl(*secure, port=configs.BALANCED_TLS, keylog=keylog)
+
+
 @phenomenon("websocket-upgrade", "websockets, nginx, websockets behind it")
 def websocket_upgrade(lab: Lab) -> None:
     """101 (Switching Protocols) to WebSocket, messages, one of which looks like a request."""

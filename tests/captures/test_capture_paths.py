@@ -184,19 +184,34 @@ OTHER = [(SERVER, b"220 ready\r\n"), (CLIENT, b"HELO x\r\n"), (SERVER, b"250 yes
 GARBAGE = st.lists(
     st.tuples(st.sampled_from([CLIENT, SERVER]), st.binary(min_size=1, max_size=30)), max_size=5
 )
+REFUSED = [
+    (CLIENT, b"GET HTTP/1.1\r\n\r\n"),
+    (SERVER, b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"),
+]
 DIALOGS = (
     st.builds(turns_of, exchanges(), BEYOND)
     | st.builds(turns_of, kept_alive(), st.just([]))
-    | st.sampled_from([TLS, HTTP2, OTHER])
+    | st.sampled_from([TLS, HTTP2, OTHER, REFUSED])
     | GARBAGE
 )
+BALANCED = st.sampled_from([b"PROXY TCP4 203.0.113.7 192.0.2.2 40000 80\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"])  # fmt: skip
+
+
+def balanced(turns: list[tuple[int, bytes]], header: bytes, apart: bool) -> list[tuple[int, bytes]]:
+    """The same as a load balancer begins it, in a segment of its own or before the first octets."""
+    if apart or not turns or turns[0][0] != CLIENT:
+        return [(CLIENT, header), *turns]
+    return [(CLIENT, header + turns[0][1]), *turns[1:]]
+
+
+ANY = DIALOGS | st.builds(balanced, DIALOGS, BALANCED, st.booleans())
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> list[Sent]:
     """Segments of a connection, many of which the capture may lack."""
     segments = conversation(
-        draw(DIALOGS),
+        draw(ANY),
         mss=draw(CUTS),
         isn=(draw(ISN), draw(ISN)),
         acknowledge=draw(st.integers(0, 3)),

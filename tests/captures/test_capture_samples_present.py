@@ -38,7 +38,12 @@ FEWER = [
     "aborted-download", "lost-in-capture", "midstream", "truncated-file", "one-sided-requests",
     "http09", "tls12", "tls13", "quic-h3",
 ]  # fmt: skip
-SECRETS = {"tls12": b"CLIENT_RANDOM", "tls13": b"SECRET", "quic-h3": b"SECRET"}
+SECRETS = {
+    "tls12": b"CLIENT_RANDOM",
+    "tls13": b"SECRET",
+    "quic-h3": b"SECRET",
+    "proxy-protocol": b"SECRET",
+}
 
 
 def truth(name: str) -> list[dict[str, object]]:

@@ -114,13 +114,25 @@ def test_each_line_of_the_truth_has_its_record(name: str) -> None:
 
 def test_a_request_that_the_server_refused_to_read_has_its_response() -> None:
     garbage, too_large = truth("bad-request")
-    left, answered = rows_of("bad-request.pcap")
-    # no HTTP was asked, so none is told: its octets are a remainder
+    left, refused, answered = rows_of("bad-request.pcap")
+    # no HTTP was asked: the octets of the client are a remainder, the answer is one to nothing
     assert (left["exchange_kind"], left["client_port"]) == ("remainder", garbage["remote_port"])
-    assert left["response_size"] == garbage["bytes_sent"]
-    assert (answered["response_status_code"], answered["complete"]) == (414, True)
-    assert answered["response_size"] == too_large["bytes_sent"]
-    assert answered["response_body_size"] == too_large["body_bytes_sent"]
+    assert (left["request_size"], left["response_size"]) == (29, 0)
+    assert (refused["request_method"], refused["request_size"]) == (None, None)
+    for row, line in ((refused, garbage), (answered, too_large)):
+        assert (row["response_status_code"], row["complete"]) == (line["status"], True)
+        assert row["response_size"] == line["bytes_sent"]
+        assert row["response_body_size"] == line["body_bytes_sent"]
+        assert row["client_port"] == line["remote_port"]
+
+
+def test_behind_a_load_balancer_the_client_is_known() -> None:
+    lines, rows = truth("proxy-protocol"), rows_of("proxy-protocol.pcap")
+    *plain, closed = rows
+    assert [{name: row[name] for name in SAME} for row in plain] == [said(line) for line in lines[:3]]  # fmt: skip
+    assert (closed["exchange_kind"], closed["tls_server_name"]) == ("tls", "example.org")
+    assert [row["forwarded_for"] for row in rows] == [line["remote_addr"] for line in lines]
+    assert {row["client_address"] for row in rows} == {"192.0.2.80"}  # the balancer
 
 
 def test_a_tunnel_is_its_opening_and_its_octets() -> None:

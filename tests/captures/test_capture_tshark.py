@@ -90,6 +90,16 @@ def test_exchanges_are_what_the_server_logged(name):
 
 
 @needs_tshark
+def test_behind_a_load_balancer_opened_exchanges_say_the_client():
+    frame, made = keyed(SAMPLES / "proxy-protocol.pcap", SAMPLES / "proxy-protocol.keylog")
+    logged = truth("proxy-protocol")
+    assert frame["forwarded_for"].to_list() == [line["remote_addr"] for line in logged]
+    assert frame["response_size"].to_list() == [line["bytes_sent"] for line in logged]
+    assert frame["request_size"].to_list() == [line["request_length"] for line in logged]
+    assert balanced(made.sums)
+
+
+@needs_tshark
 def test_http2_and_http1_with_the_keys_of_a_session():
     name = "nginx-curl-tls-session"
     frame, made = keyed(SAMPLES / f"{name}.pcap", SAMPLES / f"{name}.keylog")
@@ -358,7 +368,7 @@ ROW = {
     "exchange_kind": "tls", "client_address": "192.0.2.10", "client_port": 40000, "server_port": 443,
     "server_address": "example.org", "tls_version": "TLSv1.3", "tls_server_name": "example.org",
     "tls_fingerprint": "t13", "request_size": 500, "response_size": 900, "missing_bytes": 0,
-    "client_wire_bytes": 1001, "server_wire_bytes": 2000,
+    "client_wire_bytes": 1001, "server_wire_bytes": 2000, "forwarded_for": None,
 }  # fmt: skip
 
 
