@@ -1,6 +1,6 @@
 """What is spoken on a connection: told by its first octets, and followed from there.
 
-A client's octets that tell nothing wait for the server's: it may refuse them in HTTP.
+A client's octets that are no HTTP wait for the server's: it may refuse them in HTTP, TLS as well.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Speech:
                 self._early += [(side, Piece(start, 0, at))] if start else []
         if len(start) < TELLING:
             return False
-        told = any(known(start) for known in (looks_like_request, looks_like_tls, looks_like_http2))
+        told = looks_like_request(start) or looks_like_http2(start)
         silent = side is Side.ORIG and not self._start(Side.RESP)
         return told or not (silent and self.from_start) or len(start) > UNANSWERED
 
@@ -173,11 +173,12 @@ class Speech:
         self.told = True
         starts = [b"".join(p.octets for s, p in self._early if s is side) for side in Side]
         whole = self.from_start and not any(p.missing for _, p in self._early)
-        if any(looks_like_tls(start) for start in starts):
+        answered = looks_like_response(starts[Side.RESP])
+        if not answered and any(looks_like_tls(start) for start in starts):
             self.tls = Tls()
         elif looks_like_http2(starts[Side.ORIG]):
             self._dialog = Dialog(Http2())
-        elif looks_like_request(starts[Side.ORIG]) or looks_like_response(starts[Side.RESP]):
+        elif looks_like_request(starts[Side.ORIG]) or answered:
             self._dialog = Dialog(Conversation())
         elif not whole and self._early:
             self._dialog = Dialog(Conversation(midstream=True))

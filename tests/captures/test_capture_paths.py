@@ -191,7 +191,7 @@ REFUSED = [
 DIALOGS = (
     st.builds(turns_of, exchanges(), BEYOND)
     | st.builds(turns_of, kept_alive(), st.just([]))
-    | st.sampled_from([TLS, HTTP2, OTHER, REFUSED])
+    | st.sampled_from([TLS, HTTP2, OTHER, REFUSED, [TLS[0], REFUSED[1]]])
     | GARBAGE
 )
 BALANCED = st.sampled_from([b"PROXY TCP4 203.0.113.7 192.0.2.2 40000 80\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"])  # fmt: skip
