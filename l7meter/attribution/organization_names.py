@@ -8,7 +8,9 @@ import polars as pl
 
 from l7meter.attribution.organization_table import NameRule, table
 
-_SEPARATORS = r"[\s,.&]"
+# A legal form stands apart; behind a mere dot only after a word: that of `U.S.A.` is none.
+_APART = r"(?:[\s,.&]*[\s,&][\s,.&]*(?:and\s+)?|[\s,.&]*\s[-–]+\s*)"
+_WORD = r"\p{L}{3}"
 
 
 def plain_name(name: pl.Expr) -> pl.Expr:
@@ -24,14 +26,17 @@ def plain_name(name: pl.Expr) -> pl.Expr:
     whole = pl.when(handle.and_(second.is_not_null()) | (name == first + " - " + first)).then(
         name.str.replace(r"^.*? - ", "")
     )
-    tail = rf"(?:{_SEPARATORS}+(?:and\s+)?)(?:(?i:{_alternatives(rules.any_case)})|{_alternatives(rules.as_written)})"
+    form = rf"(?:(?i:{_alternatives(rules.any_case)})|{_alternatives(rules.as_written)})"
+    apart = rf"(?:{_APART}{form}(?:\.+{form})*)"
+    tail = rf"(?:({_WORD})(?:\.+{form})+{apart}*|{apart}+)[\s,.&]*$"
     head = rf"^(?:{_alternatives(rules.leading)})\s+"
     plain = (
         whole.otherwise(name)
-        .str.replace(rf"(?:{tail})+{_SEPARATORS}*$", "")
+        .str.replace(tail, "${1}")
         .str.replace(head, "")
         .str.replace_all('"', "", literal=True)
         .str.strip_chars(" ,&")
+        .str.replace(r"\s[-–_]+$", "")
     )
     return pl.when(plain.str.contains(r"\p{Alphabetic}|[0-9]")).then(plain).otherwise(name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -47,10 +48,13 @@ def explain(
     """Say what is concluded of addresses, user agents or request targets, and by which rule."""
     from l7meter.attribution import explain as run
 
-    given = [line.rstrip("\r\n") for line in sys.stdin] if values == ["-"] else values
+    if values == ["-"]:
+        given = [line.rstrip(b"\r\n") for line in sys.stdin.buffer]
+    else:
+        given = [os.fsencode(value) for value in values]
     found = run(
         what.value,
-        given,
+        [value.decode("utf-8", "backslashreplace") for value in given],
         registry,
         organizations=organizations,
         refdata=refdata,

@@ -206,6 +206,15 @@ def test_control_characters_never_reach_the_terminal(run: Run, tmp_path: Path) -
     assert b"[/red]" in shown[0][1]
 
 
+def test_octets_that_are_no_utf8_are_explained_as_parsed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"pip/24.0\nCaf\xe9bot/1.0\n")))
+    code, out, _ = run("explain", "agent", "-", "-o", "jsonl")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (code, [row["agent"] for row in rows]) == (0, ["pip/24.0", "Caf\\xe9bot/1.0"])
+    code, out, _ = run("explain", "target", os.fsdecode(b"/simple/\xff/"), "-o", "jsonl")
+    assert (code, json.loads(out)["target"]) == (0, "/simple/\\xff/")
+
+
 def test_capture_is_checked_parsed_and_ingested(run: Run) -> None:
     code, out, error = run("check", SESSION)
     assert (code, error) == (0, "")

@@ -25,6 +25,10 @@ def _named(rows: pl.DataFrame) -> pl.DataFrame:
     rows = at_dashes(rows, 2).with_columns(folders=pl.col("path").str.split("/"))
     channel = folders.get(-3, null_on_oob=True)
     label = folders.get(-5, null_on_oob=True) + "/label/" + channel
+    page = (
+        folders.get(-3, null_on_oob=True) == "download"
+    )  # CHANNEL/NAME/VERSION/download/SUBDIR/FILE
+    channel = pl.when(page).then(folders.get(-6, null_on_oob=True)).otherwise(channel)
     labelled = folders.get(-4, null_on_oob=True) == "label"
     return rows.with_columns(
         name="rest",

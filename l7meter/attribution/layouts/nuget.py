@@ -28,7 +28,7 @@ def _own(rows: pl.DataFrame) -> pl.DataFrame:
 LAYOUT = Layout(
     ecosystem="nuget",
     labels=("nuget", "nugettest"),
-    hints=("nupkg", ".nuspec", "flatcontainer/", "/flat", "/registration", "/api/v2/package/"),
+    hints=("nupkg", ".nuspec", "flatcontainer/", "/flat", "/registration", "/api/v2/package/", "/api/nuget/"),
     rules=(
         Rule("nupkg", "artifact", rf"/{_ID}/{_VERSION}/(?P<file>[^/]+)\.nupkg$", type="nupkg", refine=_own),
         Rule("snupkg", "artifact", rf"/{_ID}/{_VERSION}/(?P<file>[^/]+)\.snupkg$", type="snupkg", refine=_own),
@@ -39,6 +39,9 @@ LAYOUT = Layout(
         Rule("nuspec", "metadata", rf"/{_ID}/{_VERSION}/[^/]+\.nuspec$", type="nuspec"),
         Rule("package", "artifact", rf"/api/v2/package/{_ID}/{_VERSION}$", type="nupkg"),
         Rule("package", "artifact", rf"/api/v2/package/{_ID}/?$", type="nupkg"),
+        # Artifactory's: https://github.com/bazel-contrib/rules_dotnet/issues/401
+        Rule("package", "artifact", rf"/api/nuget/(?:v3/)?[^/]+/Download/{_ID}/{_VERSION}$", type="nupkg"),
+        Rule("services", "index", r"/api/nuget/v3/[^/]+(?:/index\.json)?$"),
         Rule("versions", "index", rf"{_FLAT}/{_ID}/index\.json$"),
         Rule("versions", "index", rf"{_REGISTRATION}/{_ID}/(?:index\.json|page/[^/]+/[^/]+\.json)$"),
         Rule("registration", "metadata", rf"{_REGISTRATION}/{_ID}/{_VERSION}\.json$", type="json"),

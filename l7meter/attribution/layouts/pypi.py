@@ -41,6 +41,7 @@ _FILES = (
     ("odd-sdist", "sdist", rf"{_SHORTEST_NAME}-(?P<version>v?[0-9]{CHARACTERS}*?){_ARCHIVE}{_ENDING}", ""),
 )  # fmt: skip
 # by digest (BLAKE2b-256, split 2/2/60), and by Python version, initial and name as before 2016
+_PAGE = r"index\.(?:html|v1_json|v1_html)"
 FOLDER = (
     r"/packages/(?:[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}"
     r"|(?:source|any|(?:py|cp|pp)?[0-9][a-z0-9.]*)/[A-Za-z0-9]/[A-Za-z0-9._-]+)/"
@@ -49,19 +50,21 @@ FOLDER = (
 LAYOUT = Layout(
     ecosystem="pypi",
     labels=("pypi", "pythonhosted"),
-    hints=("/packages/", ".whl", "/simple/", "/pypi/", "/integrity/"),
+    hints=("/packages/", ".whl", "/simple/", "/+simple/", "/pypi/", "/integrity/"),
     rules=(
         Rule("wheel", "artifact", _WHEEL, type="wheel", take=_FIRST_TWO),
         *(Rule(name, "artifact", FOLDER + file, type=word, take=take) for name, word, file, take in _FILES),
         Rule("file", "artifact", rf"{FOLDER}{CHARACTERS}+?{_ENDING}", type="file"),
-        Rule("project", "index", rf"/simple/{_NAME}/$"),
+        # devpi's have a plus, bandersnatch's are files
+        Rule("simple", "index", rf"/\+?simple/{_PAGE}$"),
+        Rule("project", "index", rf"/\+?simple/{_NAME}/(?:{_PAGE})?$"),
         Rule("json", "metadata", rf"/pypi/{_NAME}/json/?$", type="json"),
         Rule("version-json", "metadata", rf"/pypi/{_NAME}/(?P<version>{CHARACTERS}+)/json/?$", type="json"),
         Rule("integrity", "sidecar", rf"/integrity/{_NAME}/(?P<version>{CHARACTERS}+)/{CHARACTERS}+/provenance$"),
-        Rule("simple", "index", r"/simple/?$", named=True),
-        Rule("project", "index", rf"/simple/{_NAME}$", named=True),
-        Rule("service", "other", r"^/(?:legacy|pypi|rss|search|stats|project)(?:/|$)", named=True),
+        Rule("simple", "index", r"/\+?simple/?$", named=True),
+        Rule("project", "index", rf"/\+?simple/{_NAME}$", named=True),
         *(Rule(name, "artifact", f"/{file}", named=True, type=word, take=take) for name, word, file, take in _FILES),
+        Rule("service", "other", r"^/(?:legacy|pypi|rss|search|stats|project)(?:/|$)", named=True),
     ),
     package=pl.col("name").str.to_lowercase().str.replace_all(r"[-_.]+", "-"),  # PEP 503
     kind=pl.when(pl.col("path").str.ends_with(".metadata"))
