@@ -91,6 +91,6 @@ class Dialog:
         """What follows is of another protocol; once."""
         if self.tunnel is None and isinstance(self._http, Conversation):
             if self._http.switched == "h2c":
-                self._before, self._http = self._http, Http2(upgraded=True)
+                self._before, self._http = self._http, Http2(self._http.asked)
             else:
                 self.tunnel, self.tunnel_from = [0, 0], at

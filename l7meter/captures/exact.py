@@ -14,11 +14,12 @@ from l7meter.captures import records
 from l7meter.captures.base import Endpoint, Moment, Side
 from l7meter.captures.connection import Connection
 from l7meter.captures.links import Datagram, Decoder
-from l7meter.captures.quic import Quic, looks_like_quic
+from l7meter.captures.quic import Quic, looks_like_quic, may_be_quic, opens_quic
 from l7meter.captures.sums import Sums
 from l7meter.captures.tcp import ACK, SYN, Segment, parse
 
 TCP, UDP = 6, 17
+HTTPS = 443  # the port of QUIC, too, where it is HTTP/3
 IDLE = 15 * 60 * 10**9  # ns without a packet after which a connection is over
 LINGER = 60 * 10**9  # ns that a closed connection waits for stragglers
 OPEN = 100_000  # connections at once; beyond, those that were silent longest are ended
@@ -56,6 +57,8 @@ class Exact:
         self._decoder = Decoder(sums.skipped)
         self._tcp: dict[Pair, Connection] = {}
         self._udp: dict[Pair, _QuicConnection] = {}
+        self._quic_servers: set[Endpoint] = set()
+        self._other_udp: set[Pair] = set()  # that began as something else
 
     def packet(self, link: int, octets: bytes, length: int, at: Moment) -> Iterator[Row]:
         """Take a packet as the link carried it; `length` is its octets on the wire."""
@@ -73,7 +76,7 @@ class Exact:
             if packet := self.packet_of(datagram, at):
                 yield from self.segment(packet)
         elif datagram.protocol == UDP:
-            self._user_datagram(datagram, at)
+            yield from self._user_datagram(datagram, at)
         else:
             self.sums.skipped[f"IP protocol {datagram.protocol}"] += datagram.packets
 
@@ -110,7 +113,7 @@ class Exact:
             connection = self._tcp[pair] = Connection(sender, other, at)
         yield from connection.segment(connection.ends.index(sender), segment, wire, at)
 
-    def _user_datagram(self, datagram: Datagram, at: Moment) -> None:
+    def _user_datagram(self, datagram: Datagram, at: Moment) -> Iterator[Row]:
         octets = datagram.payload
         if len(octets) < 8:
             self.sums.skipped["UDP header cut short"] += datagram.packets
@@ -121,13 +124,41 @@ class Exact:
         payload, length = octets[8:], max(datagram.length - 8, 0)
         connection = self._udp.get(pair)
         if connection is None:
-            if not looks_like_quic(payload):
+            if not self._is_quic(payload, sender, other):
                 self.sums.skipped["UDP that is not QUIC"] += datagram.packets
                 return
-            connection = self._udp[pair] = _QuicConnection(sender, other, at)
+            if len(self._udp) >= OPEN:
+                self.sums.limits["open connections"] += 1
+                yield self._udp.pop(next(iter(self._udp))).end(self.sums)
+            client, server = self._quic_ends(payload, sender, other)
+            if len(self._quic_servers) < OPEN:
+                self._quic_servers.add(server)
+            connection = self._udp[pair] = _QuicConnection(client, server, at)
         self.sums.carried += datagram.packets
         self.sums.bad_checksums += datagram.checksum_bad
         connection.datagram(sender, payload, length, datagram.wire, at)
+
+    def _is_quic(self, payload: bytes, sender: Endpoint, other: Endpoint) -> bool:
+        """Whether a first datagram is QUIC's; in the midst its server or port has to vouch for it."""
+        if looks_like_quic(payload):
+            return True
+        pair = pair_of(sender, other)
+        vouched = self._quic_servers.intersection(pair) or HTTPS in (sender[1], other[1])
+        if vouched and pair not in self._other_udp and may_be_quic(payload):
+            return True
+        if len(self._other_udp) < OPEN:
+            self._other_udp.add(pair)
+        return False
+
+    def _quic_ends(
+        self, payload: bytes, sender: Endpoint, other: Endpoint
+    ) -> tuple[Endpoint, Endpoint]:
+        """The client and the server: by the first packet, else as known, else by the lower port."""
+        if opens_quic(payload):
+            return sender, other
+        if (sender in self._quic_servers) != (other in self._quic_servers):
+            return (other, sender) if sender in self._quic_servers else (sender, other)
+        return (other, sender) if sender[1] < other[1] else (sender, other)
 
     def sweep(self, at: Moment) -> Iterator[Row]:
         """The rows of connections that are over by now; called now and then, to let them go."""

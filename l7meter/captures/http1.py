@@ -48,6 +48,7 @@ class Conversation:
 
     def __init__(self, midstream: bool = False) -> None:
         self.switched: str | None = None  # "connect", "websocket", "h2c", ...: what follows
+        self.asked: Exchange | None = None  # whose request switched, to be answered by what follows
         self._readers = (
             Reader(Side.ORIG, self._request_begun, self._request_over, midstream),
             Reader(Side.RESP, self._response_begun, self._response_over, midstream),
@@ -269,6 +270,7 @@ class Conversation:
             asked, agreed = exchange.request_fields, exchange.response_fields
             token = agreed.get("upgrade") or asked.get("upgrade") or "unknown"
             self.switched = token.partition(",")[0].strip().lower()
+            self.asked = exchange
         else:
             return False
         self._readers[Side.ORIG].leave()

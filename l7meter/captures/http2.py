@@ -40,16 +40,20 @@ class Http2:
 
     A pushed exchange has the request that the server promised, of size 0 for the client did not
     send it. A reset exchange is given out when the other side stops, too, or at the end.
-    With `upgraded` the response on stream 1 is that to the HTTP/1.1 request that asked for h2c.
+    The response on stream 1 is that to the HTTP/1.1 request that asked for h2c, if one did (RFC 7540
+    section 3.2): of `upgraded` it has what was asked, but no octets.
     """
 
-    def __init__(self, upgraded: bool = False) -> None:
+    def __init__(self, upgraded: Exchange | None = None) -> None:
         self._directions = [_Direction(side) for side in Side]
         self._streams: dict[int, Stream] = {}
         self._finished: list[Exchange] = []
         self._highest = [0, 0]  # stream number opened, by side
         if upgraded:
-            self._open(Side.ORIG, 1).ended[Side.ORIG] = True
+            stream = self._open(Side.ORIG, 1)
+            stream.ended[Side.ORIG] = True
+            stream.exchange.method, stream.exchange.target = upgraded.method, upgraded.target
+            stream.exchange.request_fields, stream.exchange.version = upgraded.request_fields, "2"
 
     @property
     def overhead(self) -> list[int]:

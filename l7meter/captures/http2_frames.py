@@ -21,6 +21,12 @@ def looks_like_http2(octets: bytes) -> bool:
     return len(octets) >= least and PREFACE[:most].startswith(octets[:most])
 
 
+def looks_like_settings(octets: bytes) -> bool:
+    """Whether the first octets that a server sent, 8 or more, begin its preface: a SETTINGS frame."""
+    length, kind, rest = octets[:3], octets[3:4], octets[4:9]
+    return kind == b"\4" and int.from_bytes(length, "big") % 6 == 0 and not any(rest)
+
+
 class Kind(IntEnum):
     """Types of frames that need a look (RFC 9113 6)."""
 

@@ -19,6 +19,7 @@ from l7meter.captures.quic_packets import (
 MAX_CRYPTO = 64 << 10  # octets; post-quantum hellos are below 4 KiB
 MAX_INITIALS = 64  # packets tried in a connection; a hello takes one to four
 MAX_KEYS = 4  # a connection, its Retry, and another version of each
+SHORTEST = 21  # octets of a datagram: an endpoint sends no shorter ones (RFC 9000 10.3)
 PADDING, PING, ACK, ACK_ECN, CRYPTO = 0, 1, 2, 3, 6
 
 
@@ -26,6 +27,19 @@ def looks_like_quic(payload: bytes) -> bool:
     """Whether a datagram begins with a whole packet of QUIC version 1 or 2 that has a long header."""
     packet = long_packet(payload)
     return packet is not None and packet.version in SALTS
+
+
+def may_be_quic(payload: bytes) -> bool:
+    """Whether a datagram may be a packet with a short header (RFC 9000 17.3.1), of which little is told."""
+    return len(payload) >= SHORTEST and payload[0] & 0xC0 == 0x40
+
+
+def opens_quic(payload: bytes) -> bool:
+    """Whether a datagram begins with an Initial packet by which a client opens a connection."""
+    packet = long_packet(payload)
+    if packet is None or packet.kind != INITIAL or packet.version not in SALTS:
+        return False
+    return Keys(packet.version, packet.destination).open(packet) is not None
 
 
 class Quic:

@@ -1,6 +1,7 @@
 """What is spoken on a connection: told by its first octets, and followed from there.
 
-A client's octets that are no HTTP wait for the server's: it may refuse them in HTTP, TLS as well.
+A client's octets that are no HTTP wait for the server's: it may refuse them in HTTP, TLS as well. So do
+a server's that may begin HTTP/2, which it may do at once, for the client's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from l7meter.captures.exchange import Exchange
 from l7meter.captures.http1 import Conversation, looks_like_request, looks_like_response
 from l7meter.captures.http1_message import ENDLESS
 from l7meter.captures.http2 import Http2
-from l7meter.captures.http2_frames import looks_like_http2
+from l7meter.captures.http2_frames import looks_like_http2, looks_like_settings
 from l7meter.captures.proxied import looks_proxied, proxied, waits
 from l7meter.captures.tcp import Piece
 from l7meter.captures.tls import Tls, looks_like_tls
@@ -120,8 +121,9 @@ class Speech:
         if len(start) < TELLING:
             return False
         told = looks_like_request(start) or looks_like_http2(start)
-        silent = side is Side.ORIG and not self._start(Side.RESP)
-        return told or not (silent and self.from_start) or len(start) > UNANSWERED
+        silent = self.from_start and not self._start(side.other)
+        open_ = side is Side.ORIG or looks_like_settings(start)
+        return told or not (silent and open_) or len(start) > UNANSWERED
 
     def content(self, side: Side, size: int, at: Moment) -> None:
         """So many of the next octets of a side are the content that it `expects`."""

@@ -27,7 +27,7 @@ EXTRA = "pip install 'l7meter[tshark]'"
 # turned off, so that what they would read comes as `data`, as it stands in the TLS record
 READ_HERE = ("http", "http2", "http3")
 WANTED = "tls or quic or tcp.flags.syn == 1 or tcp.flags.fin == 1 or tcp.flags.reset == 1"
-PREFERENCES = ("tcp.reassemble_out_of_order:TRUE", "tcp.desegment_tcp_streams:TRUE", "ip.defragment:TRUE", "tls.desegment_ssl_records:TRUE")  # fmt: skip
+PREFERENCES = ("tcp.try_heuristic_first:TRUE", "tcp.reassemble_out_of_order:TRUE", "tcp.desegment_tcp_streams:TRUE", "ip.defragment:TRUE", "tls.desegment_ssl_records:TRUE")  # fmt: skip
 ROOT = "Running as user"  # a warning, of no use here
 LONGEST_SAID = 1000  # characters of tshark's own words
 

@@ -49,7 +49,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def capture(
-    interface: Annotated[str, typer.Argument(help="The network interface, or any for all of Linux's.", metavar="INTERFACE")],
+    interface: Annotated[str, typer.Argument(help="The network interface; any for all of Linux's, which counts a packet on each it passes.", metavar="INTERFACE")],
     store: StoreOption = DEFAULT_STORE,
     filter_: Annotated[str, typer.Option("--filter", metavar="EXPRESSION", help="What is captured (pcap-filter). It does not look into VLAN tags or tunnels by itself; '' takes every packet.")] = FILTER,
     snap: Annotated[int, typer.Option("--snap", metavar="OCTETS", min=0, help="Octets kept of a packet, 0 for all. Byte counts stay right, as lengths come from IP headers, but heads beyond are lost: if any, 2048 or more.")] = 0,

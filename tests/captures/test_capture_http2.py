@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l7meter.captures.base import Moment, Side
+from l7meter.captures.exchange import Exchange
 from l7meter.captures.http2 import LOST, MAX_STREAMS, Http2
 from l7meter.captures.http2_frames import PREFACE, Kind
 
@@ -42,7 +43,10 @@ def content(stream, octets, flags=0):
     return frame(Kind.DATA, flags, stream, octets)
 
 
-def read(events, upgraded=False):
+ASKED = Exchange(method="GET", target="/", request_fields={"user-agent": "a/1"})
+
+
+def read(events, upgraded=None):
     """Octets, or the number of octets that are missing, by side."""
     http, exchanges, sizes = Http2(upgraded), [], [0, 0]
     for side, event in events:
@@ -93,8 +97,10 @@ def test_curl_and_nginx(name, method, status, upload, download, bytes_sent):
 
 
 def test_an_upgrade_of_curl_and_caddy():
-    http, (first, second) = read(recorded("h2c-upgrade.hex"), upgraded=True)
-    assert (first.method, first.status, first.response_body_size) == (None, 200, 1000)
+    http, (first, second) = read(recorded("h2c-upgrade.hex"), upgraded=ASKED)
+    assert (first.method, first.target, first.version) == ("GET", "/", "2")
+    assert first.request_fields == ASKED.request_fields
+    assert (first.request_size, first.status, first.response_body_size) == (0, 200, 1000)
     assert (second.target, second.status, second.response_body_size) == ("/index.html", 200, 6)
     assert first.complete
     assert http.remainder == [0, 0]
@@ -104,7 +110,7 @@ def test_an_upgrade_of_curl_and_caddy():
 def test_a_recorded_connection_octet_by_octet(name):
     events = recorded(name)
     octets = [(side, bytes([octet])) for side, event in events for octet in event]
-    upgraded = "upgrade" in name
+    upgraded = ASKED if "upgrade" in name else None
     assert read(octets, upgraded)[1] == read(events, upgraded)[1]
 
 

@@ -32,6 +32,21 @@ def test_preface_of_http2_in_segments_of_any_size_is_http2(size: int) -> None:
     assert (speech.overhead, speech.remainder) == (len(PREFACE + SETTINGS), [0, 0])
 
 
+@pytest.mark.parametrize("size", [1, 5, 8, 9, 1000])
+def test_a_server_may_begin_http2(size: int) -> None:
+    """As those of gRPC do: its SETTINGS need not wait for the client's preface (RFC 9113 3.4)."""
+    speech, settings = Speech(), bytes.fromhex("000006040000000000000300000064")
+    speech.from_start = True
+    for start in range(0, len(settings), size):
+        speech.piece(Side.RESP, Piece(settings[start : start + size], 0, AT))
+    speech.piece(Side.ORIG, Piece(PREFACE + SETTINGS, 0, AT))
+    for side in Side:
+        speech.close(side, AT, clean=True)
+    speech.end()
+    assert speech.remainder == [0, 0]
+    assert speech.overhead == len(settings + PREFACE + SETTINGS)
+
+
 @pytest.mark.parametrize("size", [1, 5, 8, 13, 14, 1000])
 def test_request_in_segments_of_any_size_is_a_request(size: int) -> None:
     speech = spoken(b"GET /x HTTP/1.1\r\nHost: example.org\r\n\r\n", size)

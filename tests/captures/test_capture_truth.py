@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
-from judging import FILES, PCAPS, records, sample
+from judging import FILES, PCAPS, cut, records, sample
 
 # column of the record: name in the truth
 SAME = {
@@ -135,6 +135,24 @@ def test_behind_a_load_balancer_the_client_is_known() -> None:
     assert {row["client_address"] for row in rows} == {"192.0.2.80"}  # the balancer
 
 
+@pytest.mark.parametrize("port", [443, 8444])
+@pytest.mark.parametrize("first", [0, 1, 2, 6, 9])
+def test_quic_whose_beginning_was_not_captured_has_its_octets(first: int, port: int) -> None:
+    """From any packet on: by the port of HTTPS, or once a packet with a long header was seen."""
+    octets = sample("quic-h3.pcap").replace((8444).to_bytes(2, "big"), port.to_bytes(2, "big"))
+    whole, rest = records(octets, "columnar"), records(cut(octets, 0, first)[-1], "columnar")
+    (row,), (all_of_it,) = rest[0].to_dicts() or [None], whole[0].to_dicts()
+    if row is None:
+        assert (port, first) in [(8444, 6), (8444, 9)]
+        return
+    assert (row["client_port"], row["server_port"]) == (all_of_it["client_port"], port)
+    assert row["client_port"] == truth("quic-h3")[0]["remote_port"]
+    assert (row["tls_server_name"] == "example.org") == (first == 0)
+    assert rest[1].packets == whole[1].packets - first
+    assert port == 8444 or rest[1].carried == rest[1].packets
+    assert 0 < row["response_size"] <= all_of_it["response_size"]
+
+
 def test_a_tunnel_is_its_opening_and_its_octets() -> None:
     (_, _, tunnel, refused) = truth("connect-tunnel")  # the first two are inside of it
     opened, inside, denied = rows_of("connect-tunnel.pcap")
@@ -155,6 +173,8 @@ def test_an_upgrade_to_http2_is_both_exchanges() -> None:
             101,
             first["request_uri"],
         )
+        assert answer["url_original"] == second["request_uri"] == first["request_uri"]
+        assert answer["user_agent_original"] == switch["user_agent_original"]
         # Apache counts the HTTP/2 that followed; and the preface as the request's
         assert switch["response_size"] + answer["response_size"] <= first["bytes_sent"]
         assert switch["request_size"] <= first["request_length"]
