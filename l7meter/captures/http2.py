@@ -39,7 +39,8 @@ class Http2:
     + `remainder`.
 
     A pushed exchange has the request that the server promised, of size 0 for the client did not
-    send it. A reset exchange is given out when the other side stops, too, or at the end.
+    send it. A reset exchange is given out when the other side stops, too: at the latest when the server
+    answers what was asked after the client's reset, which it had read by then; or at the end.
     The response on stream 1 is that to the HTTP/1.1 request that asked for h2c, if one did (RFC 7540
     section 3.2): of `upgraded` it has what was asked, but no octets.
     """
@@ -49,6 +50,9 @@ class Http2:
         self._streams: dict[int, Stream] = {}
         self._finished: list[Exchange] = []
         self._highest = [0, 0]  # stream number opened, by side
+        self._given_up: dict[
+            int, int
+        ] = {}  # by the client: stream, and the highest one at that time
         if upgraded:
             stream = self._open(Side.ORIG, 1)
             stream.ended[Side.ORIG] = True
@@ -137,6 +141,10 @@ class Http2:
             same = section is not None and section.opener.stream == frame.stream
             return same and frame.kind == Kind.CONTINUATION
         direction.padding = direction.error = 0
+        if side == Side.RESP and frame.stream % 2:
+            for number, highest in list(self._given_up.items()):
+                if frame.stream > highest:
+                    self._hand_out(number)
         if frame.kind == Kind.DATA:
             direction.stream = self._streams.get(frame.stream)
         elif frame.kind == Kind.HEADERS:
@@ -161,6 +169,8 @@ class Http2:
         if frame.kind == Kind.RST_STREAM:
             if stream := self._streams.get(frame.stream):
                 stream.stop(side, direction.error)
+                if side == Side.ORIG:
+                    self._given_up[frame.stream] = self._highest[side]
                 self._hand_out_if_over(frame.stream)
         elif frame.kind in (Kind.DATA, Kind.HEADERS):
             if frame.flags & END_STREAM and direction.stream:
@@ -229,6 +239,7 @@ class Http2:
 
     def _hand_out(self, number: int) -> None:
         stream = self._streams.pop(number)
+        self._given_up.pop(number, None)
         for direction in self._directions:
             if direction.stream is stream:
                 direction.stream = None

@@ -180,6 +180,26 @@ def test_a_response_whose_client_cancelled_counts_what_is_still_sent():
     assert exchange.response_body_size == 6
 
 
+def test_a_reset_exchange_ends_where_the_server_answers_what_was_asked_later():
+    """Else the octets of its packets would be those of the exchange after it."""
+    http, over = Http2(), []
+    for side, octets in [
+        (ORIG, request(1) + request(3)),
+        (RESP, response(1) + content(1, b"aaa")),
+        (ORIG, frame(Kind.RST_STREAM, 0, 1, b"\0\0\0\10")),
+        (RESP, response(3) + content(3, b"b") + content(1, b"aaa")),  # it may not know yet
+        (ORIG, request(5)),
+        (RESP, content(1, b"aaa") + content(3, b"b")),
+        (RESP, response(5)),
+        (RESP, content(5, b"c", END_STREAM)),
+    ]:
+        http.data(side, octets, AT)
+        over.append([exchange.response_body_size for exchange in http.finished()])
+    assert over == [[], [], [], [], [], [], [9], [1]]
+    assert [exchange.response_body_size for exchange in http.end()] == [2]
+    assert http.remainder == [0, 0]
+
+
 def test_a_server_that_has_answered_stops_the_upload():
     _, (exchange,) = read([
         (ORIG, request(1, END_HEADERS) + content(1, b"uploa")),
