@@ -19,7 +19,7 @@ from l7meter.captures.tls import Tls, looks_like_tls
 
 TELLING = 8  # octets of a side that tell what is spoken
 LOOK = 64 << 10  # octets in which TLS is sought in the midst; two records of a side have 33 KiB
-UNANSWERED = 64 << 10  # octets of a client that wait for the server to tell
+UNANSWERED = 16 << 10  # octets of a client that wait for the server to tell
 START_LINE = len("G / HTTP/1.1\n")  # octets of the shortest one
 _CONTENT = bytes(1 << 20)  # stands for content, of which only the size matters
 _CLIENT_HELLO, _SERVER_HELLO = b"\x01", b"\x02"  # in the sixth octet
