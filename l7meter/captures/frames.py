@@ -2,7 +2,7 @@
 
 A layer is a function from its octets to the kind of what is inside and the octets of its own
 header. Kinds are EtherTypes (https://www.iana.org/assignments/ieee-802-numbers), or one of ours
-above 0xffff. A layer that is too short raises IndexError or struct.error; `framed` does not.
+above 0xffff, link types among them. A layer that is too short raises IndexError or struct.error; `framed` does not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 IPV4, IPV6, BRIDGED = 0x0800, 0x86DD, 0x6558
 RAW, LLC, PPP = 0x10000, 0x10001, 0x10002  # IP of either version; IEEE 802.2; RFC 1661
+LINK = 0x20000  # and above: a frame of the link type that is added
 STEPS = 16  # layers in front of one IP packet; real ones have five
 LABELS = 32  # of an MPLS stack
 
@@ -28,7 +29,8 @@ NAMES = {
     0x9000: "loopback test",
 }
 TOO_SHORT = "too short"
-RARE_LINKS = frozenset((9, 50, 51, 104, 105, 127))  # PPP, HDLC, PPPoE, 802.11: `rare_links`
+# in `rare_links`: PPP, HDLC, PPPoE, 802.11, and what capturing programs put in front
+RARE_LINKS = frozenset((9, 10, 50, 51, 104, 105, 109, 117, 119, 127, 163, 192, 204, 239, 258))
 RARE_LAYERS = frozenset((0x8864, PPP))
 
 Layer = Callable[[memoryview], tuple[int, int]]
@@ -52,10 +54,7 @@ class Frame(NamedTuple):
 
 def framed(link: int, octets: memoryview, length: int) -> Frame:
     """An IP packet (kind IPV4 or IPV6) out of a frame of a link type; Skipped if there is none."""
-    layer = _rare().LINKS[link] if link in RARE_LINKS else LINKS.get(link)
-    if layer is None:
-        raise Skipped(f"link type {link}")
-    return unwrapped(layer, octets, length)
+    return unwrapped(_layer(LINK + link), octets, length)
 
 
 def unwrapped(layer: Layer, octets: memoryview, length: int) -> Frame:
@@ -68,11 +67,21 @@ def unwrapped(layer: Layer, octets: memoryview, length: int) -> Frame:
         octets, length = octets[size:], length - size
         if kind in (IPV4, IPV6):
             return Frame(kind, octets, length)
-        following = _rare().LAYERS[kind] if kind in RARE_LAYERS else LAYERS.get(kind)
-        if following is None:
-            raise Skipped(NAMES.get(kind, f"EtherType 0x{kind:04x}"))
-        layer = following
+        layer = _layer(kind)
     raise Skipped("more layers than any network has")
+
+
+def _layer(kind: int) -> Layer:
+    link = kind - LINK
+    if link >= 0:
+        layer = _rare().LINKS[link] if link in RARE_LINKS else LINKS.get(link)
+        named = f"link type {link}"
+    else:
+        layer = _rare().LAYERS[kind] if kind in RARE_LAYERS else LAYERS.get(kind)
+        named = NAMES.get(kind, f"EtherType 0x{kind:04x}")
+    if layer is None:
+        raise Skipped(named)
+    return layer
 
 
 def _rare() -> ModuleType:
@@ -150,12 +159,53 @@ def mpls(octets: memoryview) -> tuple[int, int]:
     raise Skipped("more MPLS labels than any network has")
 
 
+def port_tag(octets: memoryview) -> tuple[int, int]:
+    """VN-Tag of Cisco, between a switch and its extenders."""
+    return octet2(octets, 4)[0], 6
+
+
+def channel_tag(octets: memoryview) -> tuple[int, int]:
+    """The E-TAG of IEEE 802.1BR."""
+    return octet2(octets, 6)[0], 8
+
+
+def group_tag(octets: memoryview) -> tuple[int, int]:
+    """Cisco's metadata, as TrustSec writes it: a version, the options' length in four octets."""
+    size = 2 + 4 * octets[1]
+    return octet2(octets, size)[0], size + 2
+
+
+def integrity(octets: memoryview) -> tuple[int, int]:
+    """MACsec (IEEE 802.1AE) where nothing is encrypted; IP says where its packet ends."""
+    if octets[0] & 0x0C:
+        raise Skipped("encrypted MACsec frame")
+    size = 14 if octets[0] & 0x20 else 6  # with the channel's identifier
+    return octet2(octets, size)[0], size + 2
+
+
+def service(octets: memoryview) -> tuple[int, int]:
+    """The network service header of RFC 8300: its length in four octets, and what follows."""
+    size = 4 * (octets[1] & 0x3F)
+    if octets[3] not in SERVICES or size < 8:
+        raise Skipped("service header without IP")
+    return SERVICES[octets[3]], size
+
+
+SERVICES = {1: IPV4, 2: IPV6, 3: BRIDGED, 4: 0x894F, 5: 0x8847}  # of NSH and VXLAN-GPE, to kinds
 LAYERS: dict[int, Layer] = {
     0x8100: tag,
     0x88A8: tag,
     0x9100: tag,
+    0x9200: tag,
     0x8847: mpls,
     0x8848: mpls,
+    0x8909: group_tag,
+    0x8926: port_tag,
+    0x893F: channel_tag,
+    0x88E5: integrity,
+    0x88E7: lambda _: (BRIDGED, 4),  # IEEE 802.1ah: a service's tag, then its Ethernet
+    0x894F: service,
+    0x8903: lambda _: (BRIDGED, 2),  # FabricPath: likewise
     BRIDGED: ethernet,
     RAW: raw,
     LLC: llc,

@@ -60,13 +60,16 @@ def _ipv4(octets: memoryview, length: int) -> Packet:
     if place & 0x3FFF:
         (identification,) = octet2(octets, 4)
         fragment = Fragment(4, identification, (place & 0x1FFF) * 8, bool(place & 0x2000))
+    protocol, behind = octets[9], size
+    if protocol == AUTHENTICATION and not fragment:
+        protocol, behind, _, _ = chain(protocol, octets[:wire], size)
     return Packet(
         bytes(octets[12:16]),
         bytes(octets[16:20]),
-        octets[9],
+        protocol,
         wire,
-        octets[size:wire],
-        wire - size,
+        octets[behind:wire],
+        wire - behind,
         fragment,
         int.from_bytes(octets[:size], "big") % 0xFFFF != 0,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from dpkt import UnpackError, ieee80211, ppp, pppoe, radiotap
 
+from l7meter.captures import annotated_links
 from l7meter.captures.frames import IPV4, IPV6, LLC, NAMES, PPP, Layer, Skipped, octet2
 
 PROTOCOLS = {0x0021: IPV4, 0x0057: IPV6, 0x0281: 0x8847, 0x0283: 0x8848}  # of PPP, to EtherTypes
@@ -92,5 +93,7 @@ LINKS: dict[int, Layer] = {
     104: hdlc,
     105: wifi,
     127: radio,
+    204: lambda _: (PPP, 1),  # behind the direction
+    **annotated_links.LINKS,
 }
 LAYERS: dict[int, Layer] = {0x8864: session, PPP: point_to_point}

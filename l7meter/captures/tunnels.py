@@ -6,15 +6,19 @@ from l7meter.captures.frames import (
     BRIDGED,
     IPV4,
     IPV6,
+    LINK,
     PPP,
+    RAW,
+    SERVICES,
     Layer,
     Skipped,
+    mpls,
     octet2,
     unwrapped,
 )
 from l7meter.captures.internet import Packet, packet
 
-VXLAN, VXLAN_LINUX, GENEVE = 4789, 8472, 6081  # destination ports; Linux had its own before 2014
+TEREDO = (3544).to_bytes(2, "big")  # of the relay, which answers from it
 PPTP = 0x880B  # a GRE protocol type: PPP (RFC 2637)
 ERSPAN2, ERSPAN3 = 0x88BE, 0x22EB  # GRE protocol types: mirrored Ethernet
 
@@ -34,8 +38,9 @@ def inside(outer: Packet) -> Packet | None:
 def _layer(outer: Packet) -> Layer | None:
     if outer.protocol != 17:
         return CARRIED.get(outer.protocol)
-    port = int.from_bytes(outer.payload[2:4], "big")
-    return PORTS.get(port)
+    ports = outer.payload[:4]
+    layer = PORTS.get(int.from_bytes(ports[2:], "big"))
+    return teredo if layer is None and ports[:2] == TEREDO else layer
 
 
 def gre(octets: memoryview) -> tuple[int, int]:
@@ -70,5 +75,86 @@ def geneve(octets: memoryview) -> tuple[int, int]:
     return octet2(octets, 10)[0], 16 + 4 * (octets[8] & 0x3F)
 
 
-CARRIED: dict[int, Layer] = {4: lambda _: (IPV4, 0), 41: lambda _: (IPV6, 0), 47: gre}
-PORTS: dict[int, Layer] = {VXLAN: vxlan, VXLAN_LINUX: vxlan, GENEVE: geneve}
+def vxlan_of_any(octets: memoryview) -> tuple[int, int]:
+    """VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe), behind UDP: it says what is inside."""
+    if octets[8] & 0xC == 0 or octets[11] not in SERVICES:
+        raise Skipped("not VXLAN-GPE")
+    return SERVICES[octets[11]], 16
+
+
+def mobile(octets: memoryview) -> tuple[int, int]:
+    """GTP-U (3GPP TS 29.281), behind UDP: a user's packet, and headers in front of it."""
+    flags, kind = octets[8], octets[9]
+    if flags & 0xF0 != 0x30 or kind != 255:
+        raise Skipped("not a user's packet of GTP")
+    if not flags & 7:
+        return RAW, 16
+    place, following = 20, octets[19] if flags & 4 else 0
+    while following:
+        size = 4 * octets[place]
+        if not size:
+            raise Skipped("GTP header without length")
+        place += size
+        following = octets[place - 1]
+    return RAW, place
+
+
+def layer2(octets: memoryview) -> tuple[int, int]:
+    """L2TP (RFC 2661), behind UDP: PPP of a session."""
+    (flags,) = octet2(octets, 8)
+    if flags & 0x800F != 2:
+        raise Skipped("L2TP without data")
+    size = 14 + 2 * bool(flags & 0x4000) + 4 * bool(flags & 0x0800)
+    return PPP, size + (2 + octet2(octets, size)[0] if flags & 0x0200 else 0)
+
+
+def teredo(octets: memoryview) -> tuple[int, int]:
+    """RFC 4380, behind UDP: IPv6, perhaps behind what authenticates it and tells its origin."""
+    place = 8
+    if octet2(octets, place)[0] == 1:
+        place += 13 + octets[place + 2] + octets[place + 3]
+    if octet2(octets, place)[0] == 0:
+        place += 8
+    return IPV6, place
+
+
+def sniffed(octets: memoryview) -> tuple[int, int]:
+    """TZSP, behind UDP, with which routers mirror: tagged values, then a frame."""
+    if octets[8] != 1 or octets[9] > 1:
+        raise Skipped("TZSP without a packet")
+    kind, place = FRAMES.get(octet2(octets, 10)[0]), 12
+    if kind is None:
+        raise Skipped("TZSP of another link")
+    while octets[place] != 1:  # the end
+        place += 2 + octets[place + 1] if octets[place] else 1
+    return kind, place + 1
+
+
+def _behind_udp(layer: Layer) -> Layer:
+    def read(octets: memoryview) -> tuple[int, int]:
+        kind, size = layer(octets[8:])
+        return kind, size + 8
+
+    return read
+
+
+FRAMES = {1: BRIDGED, 18: LINK + 105, 119: LINK + 119, 126: LINK + 127, 127: LINK + 163}  # of TZSP
+CARRIED: dict[int, Layer] = {
+    4: lambda _: (IPV4, 0),
+    41: lambda _: (IPV6, 0),
+    47: gre,
+    97: lambda _: (BRIDGED, 2),  # EtherIP, RFC 3378
+    137: mpls,
+}
+PORTS: dict[int, Layer] = {  # of the destination
+    1701: layer2,
+    2152: mobile,
+    3544: teredo,
+    4754: _behind_udp(gre),
+    4789: vxlan,
+    4790: vxlan_of_any,
+    6081: geneve,
+    6635: _behind_udp(mpls),
+    8472: vxlan,  # of Linux before 2014
+    37008: sniffed,
+}

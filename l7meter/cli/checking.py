@@ -30,7 +30,13 @@ EXAMPLES = examples(
     "l7meter check capture.pcapng",
 )
 # https://www.tcpdump.org/linktypes.html
-LINKS = {0: "BSD loopback", 1: "Ethernet", 9: "PPP", 12: "raw IP", 101: "raw IP", 108: "OpenBSD loopback", 113: "Linux cooked", 228: "raw IPv4", 229: "raw IPv6", 276: "Linux cooked v2"}  # fmt: skip
+LINKS = {
+    0: "BSD loopback", 1: "Ethernet", 9: "PPP", 10: "FDDI", 12: "raw IP", 14: "raw IP", 50: "PPP in HDLC",
+    51: "PPPoE", 101: "raw IP", 104: "Cisco HDLC", 105: "802.11", 108: "OpenBSD loopback", 109: "ENC",
+    113: "Linux cooked", 117: "PFLOG", 119: "Prism", 127: "radiotap", 163: "AVS", 192: "PPI",
+    204: "PPP with direction", 228: "raw IPv4", 229: "raw IPv6", 239: "NFLOG", 258: "PKTAP",
+    276: "Linux cooked v2",
+}  # fmt: skip
 
 
 def check(
@@ -93,7 +99,7 @@ def _packets(found: Captured, out: Console) -> None:
 
     if not found.whole:
         out.print("  part     the first 64 MiB; connections that go on beyond are cut there")
-    links = ", ".join(LINKS.get(link, f"number {link}") for link in found.links)
+    links = ", ".join(LINKS.get(link, f"number {link}, which is not read") for link in found.links)
     out.print(f"  links    {links or 'no packet tells'}", highlight=False)
     for name, line in zip(("read", "octets", ""), captured(found.sums), strict=False):
         out.print(f"  {name:8} {line}", highlight=False)

@@ -77,6 +77,8 @@ def captured(sums: Sums) -> Iterator[str]:
             f"+ {bytes_text(sums.tunnel_bytes)} of tunnels + {bytes_text(sums.remainder_bytes)} of neither; "
             f"{bytes_text(sums.missing_bytes)} lost in capture; {share} of connections on the exact path"
         )
+    elif sums.packets:
+        yield "[bold red]None of them is TCP or QUIC[/] behind layers that are read (docs/captures.md): tcpdump -nr tells what they are"
     if sums.limits:
         hit = ", ".join(f"{name} ({count:,})" for name, count in sums.limits.most_common())
         yield f"[bold red]Limits that were hit[/]: {hit}"

@@ -79,6 +79,33 @@ def test_ipv6_extension_headers(headers: list[tuple[int, bytes]]) -> None:
     assert one(octets) == SIX_PLAIN._replace(wire=len(octets))
 
 
+def test_ipv4_authentication_header() -> None:
+    header = bytes([TCP, 4]) + bytes(22)
+    octets = packets.ipv4(CLIENT, SERVER, 51, header + FOUR[20:])
+    assert one(octets) == PLAIN._replace(wire=len(FOUR) + 24)
+
+
+@pytest.mark.parametrize(
+    ("link", "octets", "said"),
+    [
+        (1, packets.ethernet(b"\x2c" + bytes(60), 0x88E5), "encrypted MACsec frame"),
+        (1, packets.ethernet(b"\0\2\2\7" + bytes(60), 0x894F), "service header without IP"),
+        (192, b"\0\0\x08\0\x93\0\0\0" + FOUR, "link type 147"),
+        (258, struct.pack("<III", 108, 0, 1) + bytes(96), "PKTAP without a packet"),
+        (239, b"\2\1\0\5\x08\0\1\0" + FOUR, "NFLOG of another version"),
+        (239, b"\2\0\0\5\0\0\1\0" + FOUR, "NFLOG without a packet"),
+        (10, b"\x41" + bytes(12) + FOUR, "FDDI frame without data"),
+    ],
+)
+def test_what_is_behind_such_a_header_is_named(link: int, octets: bytes, said: str) -> None:
+    assert reason(octets, link) == said
+
+
+def test_a_link_that_names_itself_without_end_is_left() -> None:
+    octets = b"\0\0\x08\0\xc0\0\0\0" * 100
+    assert reason(octets, 192) == "more layers than any network has"
+
+
 def test_a_length_of_zero_is_that_of_the_wire() -> None:
     for octets in (
         packets.ipv4(CLIENT, SERVER, TCP, SEGMENT, length=0),
