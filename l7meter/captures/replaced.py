@@ -44,6 +44,10 @@ def replace(
             one = waiting.take(row)
             if one and fits(row, one):
                 found.append((row["place"], one, row))
+            if sums:
+                sums.closed += 1
+        if sums:
+            sums.opened += len(found)
         if not found:
             yield frame
             continue

@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+HEADERS = 52  # octets of IPv4 and TCP with timestamps
+MOSTLY_CONTENT = 100  # octets a packet, from which on the headers' true size matters little
+
 
 @dataclass
 class Sums:
@@ -29,7 +32,17 @@ class Sums:
     wire_bytes: int = 0  # of the IP packets of the connections, by their own length
     missing_bytes: int = 0  # acknowledged or within the sequence, but not captured
     bad_checksums: int = 0  # packets, kept all the same: offload makes them
+    closed: int = 0  # TLS and QUIC connections of a capture that is read with keys
+    opened: int = 0  # of these, that are told as their exchanges
     limits: Counter[str] = field(default_factory=Counter)  # that were hit, by name
+
+    @property
+    def passes(self) -> float:
+        """How often an octet of content was on the wire, about; 1 where headers are most of it."""
+        content = self.payload_bytes + self.missing_bytes
+        if content < MOSTLY_CONTENT * self.carried:
+            return 1.0
+        return max(self.wire_bytes - HEADERS * self.carried, 0) / max(content, 1)
 
     def __add__(self, other: Sums) -> Sums:
         """Both together."""

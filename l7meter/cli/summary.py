@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from l7meter.captures import Sums
     from l7meter.ingest import Ingested
 
+TWICE = 1.5  # no network that works sends half of its packets again
+
 
 def summary(done: Ingested) -> Iterator[str]:
     """Lines for a person: sources, what was in them and where it went, octets by what they measure."""
@@ -77,11 +79,27 @@ def captured(sums: Sums) -> Iterator[str]:
             f"+ {bytes_text(sums.tunnel_bytes)} of tunnels + {bytes_text(sums.remainder_bytes)} of neither; "
             f"{bytes_text(sums.missing_bytes)} lost in capture; {share} of connections on the exact path"
         )
+        yield from _doubts(sums)
     elif sums.packets:
         yield "[bold red]None of them is TCP or QUIC[/] behind layers that are read (docs/captures.md): tcpdump -nr tells what they are"
     if sums.limits:
         hit = ", ".join(f"{name} ({count:,})" for name, count in sums.limits.most_common())
         yield f"[bold red]Limits that were hit[/]: {hit}"
+
+
+def _doubts(sums: Sums) -> Iterator[str]:
+    """What makes a capture other than its user may think."""
+    if sums.closed:
+        opened = (
+            f"{sums.opened:,} of {count_text(sums.closed, 'connection')} of TLS and QUIC opened"
+        )
+        known = "" if sums.opened else ": the keys are those of other connections, or came later"
+        yield f"{opened}{known}"
+    if sums.passes >= TWICE:
+        yield (
+            f"[bold red]Content passed {sums.passes:.1f} times[/]: the same packets on several interfaces? "
+            "Octets on the wire count as often (docs/captures.md)"
+        )
 
 
 def count_text(number: int, noun: str) -> str:

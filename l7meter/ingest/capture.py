@@ -125,6 +125,7 @@ def told(sums: Sums) -> dict[str, Any]:
         "packets": sums.packets,
         **accounted(sums),
         "bad_checksums": sums.bad_checksums,
+        **({"closed": sums.closed, "opened": sums.opened} if sums.closed else {}),
         "skipped_by_reason": dict(sums.skipped.most_common()),
         "limits": dict(sums.limits.most_common()),
     }

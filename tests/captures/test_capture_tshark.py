@@ -195,6 +195,7 @@ def test_only_what_was_opened_wholly_is_replaced(tmp_path):
     assert wire(frame) == wire(before)
     assert balanced(made.sums)
     assert made.sums.wire_bytes == sums.wire_bytes
+    assert (made.sums.closed, made.sums.opened) == (7, 4)
 
 
 @needs_tshark
@@ -216,6 +217,7 @@ def test_the_keys_of_another_session_open_nothing(tmp_path):
     frame, made = keyed(SAMPLES / "tls13.pcap", SAMPLES / "tls12.keylog")
     assert frame.equals(plainly(SAMPLES / "tls13.pcap")[0])
     assert made.problem is None
+    assert (made.sums.closed, made.sums.opened) == (frame.height, 0)
 
 
 @needs_tshark
