@@ -23,6 +23,7 @@ from l7meter.attribution.reference.importers import load as load_importers
 from l7meter.cli.app import app
 from l7meter.formats import shipped
 from l7meter.formats.catalog import tables
+from l7meter.formats.envelopes import ENVELOPES
 from l7meter.formats.readings import READINGS
 from l7meter.fund import card_file, cards, comparing
 from l7meter.fund import policy as policies
@@ -178,6 +179,12 @@ def formats_page() -> str:
         *rows,
         "",
         *notes,
+        "",
+        "## Around the lines",
+        "",
+        "What a logging system wrote around the lines is told from content, too, and taken off:",
+        f"{', '.join(envelope.name for envelope in ENVELOPES)}. `l7meter check` says so. Lines of",
+        "other programs beside the server's are rejects.",
         "",
         "## Readings",
         "",

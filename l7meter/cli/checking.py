@@ -64,6 +64,8 @@ def check(
 
 
 def _claimed(found: Checked, out: Console) -> None:
+    from l7meter.formats.envelopes import Enveloped
+
     format_ = found.format
     assert format_ is not None
     best = found.claims[0] if found.claims else None
@@ -78,6 +80,8 @@ def _claimed(found: Checked, out: Console) -> None:
         if also:
             why += f"; {', '.join(also)} reads them too, but less of each"
         out.print(f"  why      {why}", highlight=False)
+    if isinstance(format_.reader, Enveloped):
+        out.print(f"  around   {format_.reader.envelope.name}, taken off", highlight=False)
     out.print(f"  size     {format_.size}", highlight=False)
     out.print(f"  moment   {format_.moment}", highlight=False)
     out.print(f"  source   {found.compression if found.compression != 'none' else 'not compressed'}", highlight=False)  # fmt: skip

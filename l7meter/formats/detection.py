@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import NamedTuple
+
+import polars as pl
 
 from l7meter.formats.assembly import parse
 from l7meter.formats.catalog import shipped
 from l7meter.formats.contract import Format, Options, Parsed
+from l7meter.formats.envelopes import ENVELOPES, around
 from l7meter.sources import Block
 
 SAMPLE = 64 << 10  # octets
@@ -17,12 +21,16 @@ ENOUGH = 0.5  # share of a sample's lines that must be records
 
 
 class Claim(NamedTuple):
-    """What a format makes of a sample: lines that are records, rejects and skips."""
+    """What a format makes of a sample: lines that are records, rejects and skips.
+
+    `addressed` are records whose client is an IP address.
+    """
 
     format: Format
     records: int
     rejects: int
     skipped: int
+    addressed: int = 0
 
     @property
     def share(self) -> float:
@@ -54,12 +62,27 @@ def claims(block: Block, formats: Iterable[Format] | None = None) -> list[Claim]
 def detect(
     block: Block, formats: Iterable[Format] | None = None
 ) -> tuple[Format | None, list[Claim]]:
-    """The format of a sample, None where none reads half of its lines, and all claims."""
-    made = claims(sample(block), formats)
-    best = made[0] if made else None
-    if best is None or not best.records or best.share < ENOUGH:
-        return None, made
-    return best.format, made
+    """The format of a sample, None where none reads half of its lines, and all claims.
+
+    An envelope of a logging system is taken off where clients are addresses only then: else a
+    lenient format would take what is in front for the client.
+    """
+    lines = sample(block)
+    made = claims(lines, formats)
+    addressed = made[0].addressed if _holds(made) else -1
+    for envelope in ENVELOPES:
+        inside = lines._replace(data=envelope.opened(lines.data))
+        if inside.data == lines.data:
+            continue
+        found = claims(inside, formats)
+        if _holds(found) and found[0].addressed > addressed:
+            made = [claim._replace(format=around(claim.format, envelope)) for claim in found]
+            break
+    return (made[0].format if _holds(made) else None), made
+
+
+def _holds(made: list[Claim]) -> bool:
+    return bool(made) and made[0].records > 0 and made[0].share >= ENOUGH
 
 
 def _spread(block: Block) -> list[str]:
@@ -79,4 +102,20 @@ def _claim(format_: Format, block: Block) -> Claim:
         sum(part.records.height for part in parts),
         sum(part.rejects.height for part in parts),
         sum(sum(part.skipped.values()) for part in parts),
+        sum(_addressed(part.records) for part in parts),
     )
+
+
+def _addressed(records: pl.DataFrame) -> int:
+    if "client_address" not in records.columns:
+        return 0
+    clients = records["client_address"].cast(pl.String).drop_nulls()
+    return sum(map(_is_address, clients.to_list()))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -205,9 +205,8 @@ def started(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _told(first: Block, formats: list[Format] | None) -> tuple[Format | None, list[Claim]]:
-    if formats and len(formats) == 1:
-        return formats[0], []
-    return detect(first, formats)
+    format_, made = detect(first, formats)
+    return (formats[0] if formats and len(formats) == 1 and not format_ else format_), made
 
 
 def _unclaimed(first: Block, made: list[Claim], problem: str | None) -> str:
