@@ -42,6 +42,8 @@ LIMIT = 4096
 # character, blank or octet beyond ASCII.
 _VERSION = r"^v?(\d[!-~]{0,63})"
 _AGENT = pl.col("agent")
+# What IIS makes of `a/1 (b; c) d/2`: blanks are plus signs. A lone plus may be a version's own.
+_PLUSES = r"^[^ ]*(?:;\+|\+[({]|/[^ +/]*\+[^ +/]*/)[^ ]*$"
 
 
 def conclude(agents: pl.Series, rules: Rules | None = None) -> pl.DataFrame:
@@ -74,9 +76,14 @@ def conclude(agents: pl.Series, rules: Rules | None = None) -> pl.DataFrame:
 
 
 def _prepare(agents: pl.Series) -> pl.DataFrame:
-    """Columns row, agent (blanks and quotes around it removed), leading and token."""
+    """Columns row, agent (blanks and quotes around it removed, IIS' blanks given back), leading and token."""
     frame = pl.DataFrame({"agent": agents.cast(pl.String)}).with_row_index("row")
     frame = frame.with_columns(_AGENT.str.slice(0, LIMIT).str.strip_chars(" \t\r\n\"'"))
+    frame = frame.with_columns(
+        pl.when(_AGENT.str.contains(_PLUSES))
+        .then(_AGENT.str.replace_all(r"\+(\+?)", " $1"))
+        .otherwise(_AGENT)
+    )
     frame = frame.with_columns(
         pl.when(_AGENT != "-").then(_AGENT.str.extract(rf"^({TCHAR}{{1,64}})")).alias("leading")
     )

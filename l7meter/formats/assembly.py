@@ -181,7 +181,7 @@ def _behind_hops(columns: dict[str, pl.Series], hops: int) -> dict[str, pl.Serie
     entries = columns["forwarded_for"].cast(pl.String).str.split(",")
     place = entries.list.len().cast(pl.Int64) - hops
     place = place.set(place < 0, 0)
-    entry = entries.list.get(place, null_on_oob=True).str.strip_chars()
+    entry = entries.list.get(place, null_on_oob=True).str.strip_chars(" \t+")  # IIS: + for a blank
     pair = address_maybe_port(entry.str.strip_chars('"'), "")
     entry = pair["client_address"]
     vouched = (entry.is_not_null() & (entry != "")).fill_null(value=False)

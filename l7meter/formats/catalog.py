@@ -13,6 +13,7 @@ from l7meter.errors import UsageError
 from l7meter.formats.contract import Format, Reader
 from l7meter.formats.delimited import DelimitedReader, W3cReader
 from l7meter.formats.jsonlines import JsonReader, Only
+from l7meter.formats.logfmt import LogfmtReader
 from l7meter.formats.logformat import LogFormatReader, compile_format, formats_in
 from l7meter.formats.parquet import ParquetReader
 from l7meter.formats.pattern import PatternReader
@@ -172,9 +173,10 @@ def _reader(table: Mapping[str, Any], fields: Mapping[str, str]) -> Reader:
     match table["family"]:
         case "log-format":
             return compile_format(table["log_format"])
-        case "json":
+        case "json" | "logfmt" as family:
             only = [Only(**{**rule, "values": tuple(rule["values"])}) for rule in table.get("only", ())]  # fmt: skip
-            return JsonReader(fields, table.get("required", ()), only)
+            kind = LogfmtReader if family == "logfmt" else JsonReader
+            return kind(fields, table.get("required", ()), only, table.get("skip"))
         case "w3c":
             return W3cReader(
                 fields,
@@ -193,7 +195,7 @@ def _reader(table: Mapping[str, Any], fields: Mapping[str, str]) -> Reader:
         case "parquet":
             return ParquetReader(fields, table.get("required", ()))
         case other:
-            raise UsageError(f"family {other!r}: there are log-format, json, w3c, delimited, pattern, parquet")  # fmt: skip
+            raise UsageError(f"family {other!r}: there are log-format, json, logfmt, w3c, delimited, pattern, parquet")  # fmt: skip
 
 
 __all__ = ["LogFormatReader", "by_name", "from_log_format", "from_mapping", "from_pairs", "shipped"]

@@ -56,7 +56,9 @@ def claims(block: Block, formats: Iterable[Format] | None = None) -> list[Claim]
     few = _spread(block)
     likely = [format_ for format_ in formats if any(map(format_.reader.might, few))]
     made = [_claim(format_, block) for format_ in likely]
-    return sorted(made, key=lambda claim: (claim.share, claim.format.rank), reverse=True)
+    return sorted(
+        made, key=lambda claim: (claim.share, claim.records, claim.format.rank), reverse=True
+    )
 
 
 def detect(

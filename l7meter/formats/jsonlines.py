@@ -16,9 +16,9 @@ import polars as pl
 
 from l7meter.formats.contract import Raw, Segment
 from l7meter.formats.lines import TOO_LONG, Lines
+from l7meter.formats.pattern import passed_by
 from l7meter.sources import Block
 
-NOT_JSON = "line holds no JSON object"
 FEW = 32  # lines read one by one
 
 Path = tuple[str, ...]
@@ -42,15 +42,23 @@ class JsonReader:
     """Reads objects, one a line, whatever stands before the brace.
 
     `fields` maps a field (`request.client_ip`; `headers.User-Agent[0]` for the first of a list) to
-    a reading; `required` are top-level keys that a line must have at all to be of this format.
+    a reading; `required` are top-level keys that a line must have at all to be of this format;
+    `skip` names expressions of lines that are no requests.
     """
 
+    nothing = "line holds no JSON object"  # the reason of a reject
+
     def __init__(
-        self, fields: Mapping[str, str], required: Iterable[str] = (), only: Iterable[Only] = ()
+        self,
+        fields: Mapping[str, str],
+        required: Iterable[str] = (),
+        only: Iterable[Only] = (),
+        skip: Mapping[str, str] | None = None,
     ) -> None:
         self.fields = dict(fields)
         self.required = tuple(required)
         self.only = tuple(only)
+        self.skip = skip or {}
         wanted = [*self.fields, *self.required, *(rule.field for rule in self.only)]
         self._paths = {field: _path(field) for field in dict.fromkeys(wanted)}
         self._schema = _schema(self._paths.values())
@@ -70,10 +78,12 @@ class JsonReader:
         rows = np.flatnonzero(~blank & ~long)
         unread = lines.reasons(np.flatnonzero(long), TOO_LONG)
         skipped = {"blank": int(blank.sum())}
+        if self.skip:
+            _, rows = passed_by(lines.text[rows], rows, self.skip, skipped)
         texts, whole = self._objects(lines, rows)
         decoded = self._decode(texts, whole)
         good = decoded.filter("good").with_columns(pl.Series("row", rows[decoded["good"]]))
-        unread = unread.vstack(lines.reasons(rows[~decoded["good"].to_numpy()], NOT_JSON))
+        unread = unread.vstack(lines.reasons(rows[~decoded["good"].to_numpy()], self.nothing))
         lacking = np.zeros(good.height, np.bool_)
         for field in self.required:
             lacking |= good[field].is_null().to_numpy()

@@ -52,7 +52,7 @@ def _column(name: str) -> Reading:
         "int16": values.integer(pl.Int16()),
         "int32": values.integer(pl.Int32()),
         "int64": values.integer(pl.Int64()),
-        "double": values.number(1.0),
+        "double": values.number(1),
         "bool": values.boolean,
     }
     return _one(name, kinds[COLUMNS[name].type])
@@ -71,10 +71,10 @@ READINGS: dict[str, Reading] = {
     "ts_clf": _time_runs(times.clf),
     "ts_date": _one("ts_date", values.text),
     "ts_time": _one("ts_time", values.text),
-    "duration_ns": _one("duration", values.number(1e-9)),
-    "duration_us": _one("duration", values.number(1e-6)),
-    "duration_ms": _one("duration", values.number(1e-3)),
-    "duration_s": _one("duration", values.number(1.0)),
+    "duration_ns": _one("duration", values.number(1_000_000_000)),
+    "duration_us": _one("duration", values.number(1_000_000)),
+    "duration_ms": _one("duration", values.number(1000)),
+    "duration_s": _one("duration", values.number(1)),
     "duration_text": _one("duration", values.duration_text),
     # Who.
     "client_address": _one("client_address", values.address),

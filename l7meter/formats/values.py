@@ -35,13 +35,13 @@ def integer(dtype: pl.DataType) -> Callable[[pl.Series], pl.Series]:
     return convert
 
 
-def number(unit: float) -> Callable[[pl.Series], pl.Series]:
-    """Real numbers times a unit."""
+def number(per: int) -> Callable[[pl.Series], pl.Series]:
+    """Real numbers, so many of which make one."""
 
     def convert(raw: pl.Series) -> pl.Series:
         real = raw.cast(pl.Float64, strict=False)
         real = real.set(~real.is_finite(), None)  # `nan` would spoil every sum
-        return real if unit == 1.0 else real * unit
+        return real if per == 1 else (real / per).round(9)
 
     return convert
 
@@ -162,7 +162,9 @@ def rooted(raw: pl.Series) -> pl.Series:
 
 
 def duration_text(raw: pl.Series) -> pl.Series:
-    """Durations with their unit: `0.25s`, `12ms`, `1.5µs`, `80ns`."""
-    parts = raw.str.extract_groups(r"^([0-9.]+)\s*(s|ms|µs|us|ns)$").struct
-    units = {"s": "1", "ms": "1e-3", "µs": "1e-6", "us": "1e-6", "ns": "1e-9"}
-    return parts[0].cast(pl.Float64, strict=False) * parts[1].replace(units).cast(pl.Float64)
+    """Durations with their unit: `0.25s`, `12ms`, `1.5µs`, `80ns`; also Go's `1h2m3.5s`."""
+    parts = raw.str.extract_groups(r"^(?:(\d+)h)?(?:(\d+)m)?([0-9.]+)\s*(s|ms|µs|us|ns)$").struct
+    per = parts[3].replace({"s": "1", "ms": "1e3", "µs": "1e6", "us": "1e6", "ns": "1e9"})
+    seconds = parts[2].cast(pl.Float64, strict=False) / per.cast(pl.Float64)
+    hours, minutes = (parts[place].cast(pl.Int64, strict=False).fill_null(0) for place in (0, 1))
+    return hours * 3600 + minutes * 60 + seconds.round(9)

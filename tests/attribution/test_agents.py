@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -237,3 +238,20 @@ def test_kinds_are_those_of_the_schema() -> None:
     kinds = {rule.kind for rule in shipped().rules} | {"browser", "unknown"}
     meaning = COLUMNS["agent_kind"].meaning
     assert kinds == {kind for kind in meaning.split("`") if kind.strip(", .")}
+
+
+def test_agents_that_iis_logged_are_concluded_as_they_were_sent() -> None:
+    sent = [agent for line in captured() if (agent := line["user_agent"]) and "+" not in agent]
+    logged = [agent.replace(" ", "+") for agent in sent]
+    pairs = zip(sent, map(one, sent), map(one, logged), strict=True)
+    unlike = [agent for agent, said, as_logged in pairs if said != as_logged]
+    assert len(sent) > 90
+    assert not [agent for agent in unlike if re.search(r"[({;]|/.*/", agent)]
+
+
+@pytest.mark.parametrize(
+    ("agent", "version"),
+    [("pip/26.3+local", "26.3+local"), ("docker/20.10.5+dfsg1 go/go1.15 (x)", "20.10.5+dfsg1")],
+)
+def test_plus_of_a_version_is_no_blank(agent: str, version: str) -> None:
+    assert one(agent)["agent_version"] == version
