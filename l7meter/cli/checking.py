@@ -84,6 +84,8 @@ def _claimed(found: Checked, out: Console) -> None:
         out.print(f"  around   {format_.reader.envelope.name}, taken off", highlight=False)
     out.print(f"  size     {format_.size}", highlight=False)
     out.print(f"  moment   {format_.moment}", highlight=False)
+    if format_.note:
+        out.print(f"  note     {format_.note}", highlight=False)
     out.print(f"  source   {found.compression if found.compression != 'none' else 'not compressed'}", highlight=False)  # fmt: skip
     if found.captured:
         _packets(found.captured, out)

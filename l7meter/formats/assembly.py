@@ -127,6 +127,11 @@ def _completed(columns: dict[str, pl.Series], options: Options) -> dict[str, pl.
     if stem is not None:
         made, whole = stem if query is None else _joined(stem, query), columns.get("url_original")
         columns["url_original"] = made if whole is None else whole.fill_null(made)
+    content = columns.pop("content_either_way", None)
+    if content is not None:
+        sent = columns["request_method"].is_in(["PUT", "POST"]).fill_null(value=False)
+        columns["request_body_size"] = content.set(~sent, None)
+        columns["response_body_size"] = content.set(sent, None)
     name = columns.pop("server_name", None)
     if name is not None:  # the name in the configuration counts where the request named no host
         host = columns.get("server_address")

@@ -165,6 +165,8 @@ def _format(name: str, table: Mapping[str, Any], others: Mapping[str, Mapping[st
         escapes=table.get("escapes", "clf" if table["family"] == "log-format" else "none"),
         rank=table.get("rank", len(getattr(reader, "readings", fields))),
         detect=table.get("detect", True),
+        lenient=table.get("lenient", False),
+        note=table.get("note", ""),
         samples=tuple(table.get("samples", ())),
     )
 

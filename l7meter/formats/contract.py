@@ -90,4 +90,6 @@ class Format:
     escapes: str = "none"  # how text is escaped: "none", "clf", "percent", "hash"
     rank: int = 0  # of two formats that read the same lines, the higher is more particular
     detect: bool = True  # False where its lines look like another format's
+    lenient: bool = False  # reads over what it does not know: only where no other format reads more
+    note: str = ""  # what its user should know, in a sentence or two
     samples: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)

@@ -49,15 +49,28 @@ def sample(block: Block) -> Block:
 def claims(block: Block, formats: Iterable[Format] | None = None) -> list[Claim]:
     """What each format makes of a sample, the best first.
 
-    Of formats that read equally many lines the one that reads more of each stands first.
+    Of formats that read equally many lines the one stands first whose clients are addresses more
+    often, then the one that reads more of each.
     """
     if formats is None:
         formats = [format_ for format_ in shipped().values() if format_.detect]
     few = _spread(block)
     likely = [format_ for format_ in formats if any(map(format_.reader.might, few))]
-    made = [_claim(format_, block) for format_ in likely]
+    made = _best_first(_claim(format_, block) for format_ in likely if not format_.lenient)
+    if _holds(made):
+        return made
+    lenient = [_claim(format_, block) for format_ in likely if format_.lenient]
+    # what stands first must be a client, at least
+    return _best_first(
+        [*made, *(claim for claim in lenient if claim.addressed > claim.records / 2)]
+    )
+
+
+def _best_first(made: Iterable[Claim]) -> list[Claim]:
     return sorted(
-        made, key=lambda claim: (claim.share, claim.records, claim.format.rank), reverse=True
+        made,
+        key=lambda claim: (claim.share, claim.records, claim.addressed, claim.format.rank),
+        reverse=True,
     )
 
 

@@ -69,6 +69,7 @@ READINGS: dict[str, Reading] = {
     "ts_iso": _time_text(times.iso),
     "ts_http_date": _time_text(times.http_date),
     "ts_clf": _time_runs(times.clf),
+    "ts_ctime": _time_text(times.strftime("%a %b %e %H:%M:%S %Y")),
     "ts_date": _one("ts_date", values.text),
     "ts_time": _one("ts_time", values.text),
     "duration_ns": _one("duration", values.number(1_000_000_000)),
@@ -98,6 +99,7 @@ READINGS: dict[str, Reading] = {
     "user_agent_percent": _one("user_agent_original", unescape_percent),
     # How much.
     "response_body_size_clf": _one("response_body_size", values.clf_size),
+    "content_either_way": _one("content_either_way", values.integer(pl.Int64())),
     # How it went.
     "cache_status_finer": _one("cache_status", values.text),
     "cache_hit": _one("cache_status", values.cache_hit, must=False),
