@@ -14,7 +14,13 @@ from l7meter.formats.contract import Format, Reader
 from l7meter.formats.delimited import DelimitedReader, W3cReader
 from l7meter.formats.jsonlines import JsonReader, Only
 from l7meter.formats.logfmt import LogfmtReader
-from l7meter.formats.logformat import LogFormatReader, compile_format, formats_in
+from l7meter.formats.logformat import (
+    LogFormatReader,
+    captures_in,
+    compile_format,
+    formats_in,
+    pattern_with,
+)
 from l7meter.formats.parquet import ParquetReader
 from l7meter.formats.pattern import PatternReader
 from l7meter.formats.readings import reading
@@ -92,17 +98,32 @@ def from_pairs(pairs: list[str]) -> Format:
 def from_log_format(text: str) -> list[Format]:
     """The formats of a `--log-format` value: a string, a configuration file, or FILE:NAME.
 
+    Of HAProxy's configuration they are its own ones, with the headers that it captures.
+
     Raises `UsageError` where the file holds no format, or none of this name.
     """
     file, name = _configuration(text)
     if file is None:
         return [_from_string("log-format", text.strip(), "default")]
-    found = formats_in(file.read_text("utf-8", "replace"))
+    configuration = file.read_text("utf-8", "replace")
+    found = [_from_string(*each) for each in formats_in(configuration)]
+    found += _of_haproxy(configuration)
     named = [each for each in found if name in (None, each.name)]
     if not named:
         known = ", ".join(each.name for each in found) or "none at all"
         raise UsageError(f"--log-format {text}: no such format in {file}; it holds {known}")
-    return [_from_string(each.name, each.text, each.escape) for each in named]
+    return named
+
+
+def _of_haproxy(configuration: str) -> list[Format]:
+    """HAProxy's formats, with what the frontends of its configuration capture."""
+    if not (frontends := captures_in(configuration)):
+        return []
+    return [
+        _format(name, table | {"pattern": pattern_with(table["pattern"], frontends)}, tables())
+        for name, table in tables().items()
+        if name.startswith("haproxy")
+    ]
 
 
 def _configuration(text: str) -> tuple[Path | None, str | None]:

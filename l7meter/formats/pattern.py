@@ -17,12 +17,16 @@ NO_MATCH = "line does not match the format"
 
 
 class PatternReader:
-    """Reads lines by one expression; `skip` names expressions of lines that are no requests."""
+    """Reads lines by one expression; `skip` names expressions of lines that are no requests.
+
+    A group `READING__2` is another one for the same reading; the first that has a value counts.
+    """
 
     def __init__(self, pattern: str, skip: Mapping[str, str] | None = None) -> None:
         self.pattern = f"^(?:{pattern})$"
         self._whole = re.compile(self.pattern)
-        self.readings = list(self._whole.groupindex)
+        self._groups = {name: name.partition("__")[0] for name in self._whole.groupindex}
+        self.readings = list(dict.fromkeys(self._groups.values()))
         self.skip = skip or {}
 
     def cut(self, block: Block, context: Any) -> tuple[list[Segment], Any]:
@@ -52,7 +56,7 @@ class PatternReader:
         named = [pl.Series("source_line", lines.number(rows))]
         if len(rows):
             groups = text.str.extract_groups(self.pattern).struct.unnest()
-            named += [groups[name].alias(f"{name}\t{name}") for name in self.readings]
+            named += [groups[name].alias(f"{word}\t{name}") for name, word in self._groups.items()]
         return Raw(pl.DataFrame(named), unread, skipped)
 
 

@@ -2,6 +2,15 @@
 
 from l7meter.formats.logformat.compile import compile_format
 from l7meter.formats.logformat.config import NamedFormat, formats_in
+from l7meter.formats.logformat.haproxy import Captures, captures_in, pattern_with
 from l7meter.formats.logformat.reader import LogFormatReader
 
-__all__ = ["LogFormatReader", "NamedFormat", "compile_format", "formats_in"]
+__all__ = [
+    "Captures",
+    "LogFormatReader",
+    "NamedFormat",
+    "captures_in",
+    "compile_format",
+    "formats_in",
+    "pattern_with",
+]
