@@ -82,6 +82,10 @@ def _claimed(found: Checked, out: Console) -> None:
         out.print(f"  why      {why}", highlight=False)
     if isinstance(format_.reader, Enveloped):
         out.print(f"  around   {format_.reader.envelope.name}, taken off", highlight=False)
+    if found.folded:
+        out.print(
+            "  folded   an array, or objects over several lines: each object is taken as a line"
+        )
     out.print(f"  size     {format_.size}", highlight=False)
     out.print(f"  moment   {format_.moment}", highlight=False)
     if format_.note:

@@ -16,6 +16,7 @@ from l7meter.formats import Claim, Format, claims, detect, parse
 from l7meter.ingest.capture import CAPTURES
 from l7meter.ingest.source import BLOCK, Said, started
 from l7meter.sources import Block, Stream, blocks, open_stream
+from l7meter.sources.unfolding import is_folded, unfolded
 
 FAILING = 5
 PART = 64 << 20  # octets of a capture that are looked at
@@ -40,6 +41,7 @@ class Checked:
     format: Format | None
     problem: str | None
     claims: list[Claim] = field(default_factory=list)
+    folded: bool = False  # JSON, but not one object a line
     lines: int = 0
     records: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
@@ -57,7 +59,8 @@ def check(name: str, said: Said) -> Checked:
         start, pieces = started(stream)
         if kind := is_capture(start):
             return _capture(stream, CAPTURES[kind], pieces)
-        cut = blocks(pieces, BLOCK)
+        folded = is_folded(start)
+        cut = blocks(unfolded(pieces) if folded else pieces, BLOCK)
         first = next(cut, Block(b"", 1))
         if not first.data.strip():
             raise SourceError(f"{name}: {stream.problem or 'the source is empty'}")
@@ -66,7 +69,7 @@ def check(name: str, said: Said) -> Checked:
         made = [claim for claim in made if claim.records]
         if given and made:
             format_ = made[0].format
-        checked = Checked(name, stream.compression, format_, None, made)
+        checked = Checked(name, stream.compression, format_, None, made, folded)
         if format_:
             _read(checked, format_, first, said)
         checked.problem = stream.problem

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from l7meter.sources import Identifier, Stream, open_stream
 from l7meter.sources.discover import STDIN
+from l7meter.sources.unfolding import is_folded
 from l7meter.store import SourceRow, Store
 from l7meter.store.entries import small_heads
 
@@ -87,7 +88,8 @@ class Known:
             return None
         row = max(grown, key=lambda each: each.content_bytes or 0)
         length = row.content_bytes or 0
-        if ends.get(length) == b"\n" and row.packets_carried is None and not row.problem:
+        by_lines = row.packets_carried is None and not is_folded(identifier.head)
+        if ends.get(length) == b"\n" and by_lines and not row.problem:
             lines = (row.lines_before or 0) + row.lines
             after = After(length, lines, row.content_id or "", row.source_id)
             return Verdict(row, known=False, after=after)

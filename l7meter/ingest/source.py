@@ -36,6 +36,7 @@ from l7meter.ingest.known import After
 from l7meter.sources import Block, Identifier, Stream, blocks, open_stream
 from l7meter.sources.ahead import ahead
 from l7meter.sources.identity import HEAD_BYTES
+from l7meter.sources.unfolding import is_folded, unfolded
 
 BLOCK = 16 << 20
 
@@ -160,7 +161,7 @@ def open_source(
         rest = _Rest(pieces, after)
         cut = chain(blocks(rest.before(), BLOCK), blocks(rest, BLOCK, after.lines + 1))
     else:
-        cut = blocks(pieces, BLOCK)
+        cut = blocks(unfolded(pieces) if is_folded(start) else pieces, BLOCK)
     first = next(cut, Block(b"", 1))
     format_, made = _told(first, formats)
     if format_ is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,10 +69,21 @@ def grow(path: Path, content: bytes, cuts: list[int], packed: bool) -> list[str]
     return found
 
 
-@settings(max_examples=12, deadline=None)
-@given(data=st.data(), packed=st.booleans())
-def test_growing_equals_all_at_once(data: st.DataObject, packed: bool) -> None:
-    content = headed(300) if data.draw(st.booleans()) else "\n".join([*lines(0, 200), ""]).encode()
+def indented(count: int) -> bytes:
+    """Objects over several lines, one behind the other."""
+    said = [
+        {"remote_addr": f"192.0.2.{n % 250}", "status": 200, "time": 1704161045 + n, "uri": f"/{n}", "bytes_sent": n}
+        for n in range(count)
+    ]  # fmt: skip
+    return "".join(json.dumps(each, indent=1) + "\n" for each in said).encode()
+
+
+CONTENTS = [headed(300), "\n".join([*lines(0, 200), ""]).encode(), indented(120)]
+
+
+@settings(max_examples=18, deadline=None)
+@given(data=st.data(), packed=st.booleans(), content=st.sampled_from(CONTENTS))
+def test_growing_equals_all_at_once(data: st.DataObject, packed: bool, content: bytes) -> None:
     first = content.index(b"\n", 150)
     cuts = data.draw(st.lists(st.integers(first + 1, len(content)), max_size=5, unique=True))
     with TemporaryDirectory() as place:
