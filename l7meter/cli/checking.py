@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +61,15 @@ def check(
         raise SourceError(f"{source}: no format claims it")
     _claimed(found, out)
     _failing(found, out)
-    out.print(f"\nNext: [bold]l7meter ingest {literal(source)}[/]", highlight=False)
+    given = [
+        *(("--format", format_) if format_ else ()),
+        *(("--log-format", log_format) if log_format else ()),
+        *(word for pair in map_ or () for word in ("--map", pair)),
+        *(("--trusted-hops", str(trusted_hops)) if trusted_hops else ()),
+        *(("--timezone", timezone) if timezone != "UTC" else ()),
+    ]
+    command = shlex.join(["l7meter", "ingest", *given, source])
+    out.print(f"\nNext: [bold]{literal(command)}[/]", highlight=False)
 
 
 def _claimed(found: Checked, out: Console) -> None:

@@ -40,7 +40,7 @@ LogFormatOption = Annotated[
     str | None, typer.Option("--log-format", metavar="STRING|FILE[:NAME]", help="nginx log_format or Apache LogFormat: the string, or a configuration file that holds it; or HAProxy's, which says what it captures.")
 ]  # fmt: skip
 MapOption = Annotated[
-    list[str] | None, typer.Option("--map", metavar="FILE|FIELD=COLUMN", help="A mapping for JSON lines: a TOML file, or field=column pairs.")
+    list[str] | None, typer.Option("--map", metavar="FILE|FIELD=COLUMN", help="A mapping for JSON or for CSV with a header: a TOML file, or field=column pairs.")
 ]  # fmt: skip
 HopsOption = Annotated[
     int, typer.Option("--trusted-hops", min=0, help="Proxies of your own in front of the server that logs: so many entries of the forwarded-for list, from its end, are theirs to vouch for.")

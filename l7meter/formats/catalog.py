@@ -11,6 +11,7 @@ from typing import Any
 
 from l7meter.errors import UsageError
 from l7meter.formats.contract import Format, Reader
+from l7meter.formats.csvlines import CsvReader
 from l7meter.formats.delimited import DelimitedReader, W3cReader
 from l7meter.formats.jsonlines import JsonReader, Only
 from l7meter.formats.logfmt import LogfmtReader
@@ -25,6 +26,7 @@ from l7meter.formats.parquet import ParquetReader
 from l7meter.formats.pattern import PatternReader
 from l7meter.formats.readings import reading
 
+MAPPED = "mapped"  # the name of what pairs describe
 _FOLDER = files("l7meter.formats") / "shipped"
 
 
@@ -75,8 +77,8 @@ def from_mapping(path: Path) -> Format:
         ) from error
 
 
-def from_pairs(pairs: list[str]) -> Format:
-    """A JSON format from `field=column` pairs.
+def from_pairs(pairs: list[str]) -> list[Format]:
+    """The formats, JSON lines and CSV, of `field=column` pairs.
 
     Raises `UsageError` for a pair without `=` or with an unknown column.
     """
@@ -86,9 +88,11 @@ def from_pairs(pairs: list[str]) -> Format:
         if not equals:
             raise UsageError(f"--map {pair}: give a TOML file or field=column")
         fields[field] = column
-    table = {"family": "json", "fields": fields}
     try:
-        return _format("mapped", table, {"mapped": table})
+        return [
+            _format(MAPPED, {"family": family, "fields": fields, "title": f"{family.upper()} by the pairs given with --map"}, {})
+            for family in ("json", "csv")
+        ]  # fmt: skip
     except KeyError as error:
         raise UsageError(
             f"--map: {error.args[0]!r} is no column or reading; 'l7meter schema' lists the columns"
@@ -200,6 +204,8 @@ def _reader(table: Mapping[str, Any], fields: Mapping[str, str]) -> Reader:
             only = [Only(**{**rule, "values": tuple(rule["values"])}) for rule in table.get("only", ())]  # fmt: skip
             kind = LogfmtReader if family == "logfmt" else JsonReader
             return kind(fields, table.get("required", ()), only, table.get("skip"))
+        case "csv":
+            return CsvReader(fields, table.get("required", ()))
         case "w3c":
             return W3cReader(
                 fields,
@@ -218,7 +224,7 @@ def _reader(table: Mapping[str, Any], fields: Mapping[str, str]) -> Reader:
         case "parquet":
             return ParquetReader(fields, table.get("required", ()))
         case other:
-            raise UsageError(f"family {other!r}: there are log-format, json, logfmt, w3c, delimited, pattern, parquet")  # fmt: skip
+            raise UsageError(f"family {other!r}: there are log-format, json, logfmt, csv, w3c, delimited, pattern, parquet")  # fmt: skip
 
 
 __all__ = ["LogFormatReader", "by_name", "from_log_format", "from_mapping", "from_pairs", "shipped"]

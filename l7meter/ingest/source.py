@@ -67,7 +67,7 @@ class Said:
             return from_log_format(self.log_format)
         if len(self.map) == 1 and "=" not in self.map[0]:
             return [from_mapping(Path(self.map[0]))]
-        return [from_pairs(list(self.map))] if self.map else None
+        return from_pairs(list(self.map)) if self.map else None
 
 
 def _check_keys(path: Path) -> None:
@@ -207,7 +207,9 @@ def started(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 def _told(first: Block, formats: list[Format] | None) -> tuple[Format | None, list[Claim]]:
     format_, made = detect(first, formats)
-    return (formats[0] if formats and len(formats) == 1 and not format_ else format_), made
+    if format_ is None and formats and len({each.name for each in formats}) == 1:
+        format_ = made[0].format if made and made[0].records else formats[0]  # as was said
+    return format_, made
 
 
 def _unclaimed(first: Block, made: list[Claim], problem: str | None) -> str:

@@ -128,7 +128,7 @@ def test_line_of_just_a_mebibyte_is_read() -> None:
 
 
 def test_one_bad_line_among_thousands_costs_only_itself() -> None:
-    mapped = from_pairs(["t=ts", "n=response_size"])
+    mapped, _ = from_pairs(["t=ts", "n=response_size"])
     lines = [json.dumps({"t": 1704161045, "n": place}) for place in range(5000)]
     lines[3210] = '{"t": 1704161045, "n": '
     (parsed,) = read(mapped, [Block("\n".join(lines).encode(), 1)])
@@ -140,6 +140,6 @@ def test_one_bad_line_among_thousands_costs_only_itself() -> None:
 def test_object_of_any_depth_is_a_record_or_a_reject(depth: int) -> None:
     deep = '{"t":1704161045,"x":' + "[" * depth + "]" * depth + "}"
     log = f'{{"t":1704161045}}\n{deep}\n{{"t":1704161045}}\n'.encode()
-    (parsed,) = read(from_pairs(["t=ts"]), [Block(log, 1)])
+    (parsed,) = read(from_pairs(["t=ts"])[0], [Block(log, 1)])
     counted([parsed], log)
     assert {1, 3} <= set(parsed.records["source_line"])
