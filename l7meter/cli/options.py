@@ -37,7 +37,7 @@ FormatOption = Annotated[
     str | None, typer.Option("--format", "-f", metavar="NAME", help="The sources' format ('l7meter formats'); told by their content if not given.")
 ]  # fmt: skip
 LogFormatOption = Annotated[
-    str | None, typer.Option("--log-format", metavar="STRING|FILE[:NAME]", help="nginx log_format or Apache LogFormat: the string, or a configuration file that holds it; or HAProxy's, which says what it captures.")
+    str | None, typer.Option("--log-format", metavar="STRING|FILE[:NAME]", help="Format string of nginx, Apache, HAProxy or Envoy; or a configuration file of the first three that holds it (HAProxy's says what it captures, too).")
 ]  # fmt: skip
 MapOption = Annotated[
     list[str] | None, typer.Option("--map", metavar="FILE|FIELD=COLUMN", help="A mapping for JSON or for CSV with a header: a TOML file, or field=column pairs.")

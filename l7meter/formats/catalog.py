@@ -16,10 +16,13 @@ from l7meter.formats.delimited import DelimitedReader, W3cReader
 from l7meter.formats.jsonlines import JsonReader, Only
 from l7meter.formats.logfmt import LogfmtReader
 from l7meter.formats.logformat import (
+    Captures,
     LogFormatReader,
     captures_in,
     compile_format,
+    dialect,
     formats_in,
+    log_formats_in,
     pattern_with,
 )
 from l7meter.formats.parquet import ParquetReader
@@ -120,10 +123,15 @@ def from_log_format(text: str) -> list[Format]:
 
 
 def _of_haproxy(configuration: str) -> list[Format]:
-    """HAProxy's formats, with what the frontends of its configuration capture."""
-    if not (frontends := captures_in(configuration)):
-        return []
-    return [
+    """HAProxy's formats, with what the frontends of its configuration capture, and their own ones."""
+    frontends = captures_in(configuration)
+    own = [
+        _from_string(captures.frontend, text, "default", captures)
+        for captures, text in log_formats_in(configuration)
+    ]
+    if not frontends:
+        return own
+    return own + [
         _format(name, table | {"pattern": pattern_with(table["pattern"], frontends)}, tables())
         for name, table in tables().items()
         if name.startswith("haproxy")
@@ -144,11 +152,11 @@ def _configuration(text: str) -> tuple[Path | None, str | None]:
     return None, None
 
 
-def _from_string(name: str, text: str, escape: str) -> Format:
+def _from_string(name: str, text: str, escape: str, captures: Captures | None = None) -> Format:
     from l7meter.formats.logformat.jsonstring import json_fields
 
-    fields = json_fields(text)
-    reader: Reader = JsonReader(fields) if fields else compile_format(text)
+    fields = json_fields(text, captures)
+    reader: Reader = JsonReader(fields) if fields else compile_format(text, captures)
     used = list(fields.values()) if fields else reader.readings  # type: ignore[attr-defined]
     return Format(
         name=name,
@@ -158,7 +166,7 @@ def _from_string(name: str, text: str, escape: str) -> Format:
         moment="as the format string says",
         reader=reader,
         family="json" if fields else "log-format",
-        escapes="none" if escape == "none" else "clf",
+        escapes="none" if escape == "none" else dialect(text).escapes,
         rank=len(used),
     )
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from l7meter.columns import map_distinct
 
-# "-" and "" everywhere; "(null)" of Varnish and Fastly, "N/A" of Azure, '"-"' quoted twice
-MISSING = ("-", "", "(null)", "N/A", '"-"')
+# "-" and "" everywhere; "(null)" of Varnish and Fastly, "N/A" of Azure, HAProxy's; '"-"' quoted twice
+MISSING = ("-", "", "(null)", "N/A", "<BADREQ>", '"-"')
 
 # nginx writes \xHH for " \ controls and octets above 0x7E (ngx_http_log_escape); Apache writes
 # \" \\ \b \n \r \t \v and \xhh (ap_escape_logitem).

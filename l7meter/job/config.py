@@ -42,7 +42,7 @@ class SourceConfig:
     name: str = key(NAME, "What `status` and errors call it; no other has it.")
     paths: tuple[str, ...] = key(PATHS, "Files, directories (read in depth) and globs.")
     format: str | None = key(TEXT, "One of `l7meter formats`; told by content if neither this nor one of the next two is given.", None)  # fmt: skip
-    log_format: str | None = key(TEXT, "nginx log_format or Apache LogFormat: the string, or the path of a server's configuration with `:NAME`.", None)  # fmt: skip
+    log_format: str | None = key(TEXT, "Format string of nginx, Apache, HAProxy or Envoy, or the path of a server's configuration with `:NAME`.", None)  # fmt: skip
     map: tuple[str, ...] = key(PAIRS, "For JSON, or CSV with a header: `field=column` pairs, or the path of a mapping file.", ())  # fmt: skip
     registry: tuple[str, ...] = key(many(TEXT, 'registry = ["pypi"]'), "What the logs are of, where host and path do not tell: purl types, or `HOST=TYPE`.", ())  # fmt: skip
     trusted_hops: int = key(COUNT, "Proxies of your own in front of the server that logs.", 0)

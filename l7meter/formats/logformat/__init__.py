@@ -2,7 +2,8 @@
 
 from l7meter.formats.logformat.compile import compile_format
 from l7meter.formats.logformat.config import NamedFormat, formats_in
-from l7meter.formats.logformat.haproxy import Captures, captures_in, pattern_with
+from l7meter.formats.logformat.dialects import dialect
+from l7meter.formats.logformat.haproxy import Captures, captures_in, log_formats_in, pattern_with
 from l7meter.formats.logformat.reader import LogFormatReader
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "NamedFormat",
     "captures_in",
     "compile_format",
+    "dialect",
     "formats_in",
+    "log_formats_in",
     "pattern_with",
 ]

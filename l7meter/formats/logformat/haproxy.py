@@ -15,13 +15,17 @@ ANY_FRONTEND = r"[^\ ~\"]+"  # in the shipped patterns, where a frontend is name
 # and where the captured headers stand, in braces or, in CLF, in quotation marks
 ANY_BRACES, ANY_QUOTES = r"(?:\ \{[^}]*\}){0,2}", r'(?:\ "[^"]*")*'
 
-_SECTION = re.compile(r"^(global|defaults|frontend|listen|backend|[a-z-]+)\s+(\S+)?", re.MULTILINE)
+_SECTION = re.compile(
+    r"^(global|defaults|frontend|listen|backend|[a-z-]+)[ \t]*(\S+)?", re.MULTILINE
+)
 _CAPTURE = re.compile(
     r"^\s+(?:capture\s+(?P<side>request|response)\s+header\s+(?P<field>\S+)"
     r"|declare\s+capture\s+(?P<declared>request|response)"
     r"|(?P<rule>http-request)\s+capture\s+(?:req\.f?hdr\((?P<of>[^),]+)[^)]*\)\S*|.+?))\s+len\s+\d+",
     re.MULTILINE,
 )
+
+_LOG_FORMAT = re.compile(r"""^\s+log-format\s+("(?:[^"\\]|\\.)*"|'[^']*'|(?:[^\s"'\\]|\\.)+)""", re.MULTILINE)  # fmt: skip
 
 
 class Captures(NamedTuple):
@@ -35,14 +39,34 @@ class Captures(NamedTuple):
 def captures_in(configuration: str) -> list[Captures]:
     """What each frontend of a configuration captures; empty where it is not HAProxy's, or none does."""
     text = re.sub(r"(?m)#.*$", "", configuration)
-    starts = list(_SECTION.finditer(text))
-    ends = [*(found.start() for found in starts[1:]), len(text)]
     return [
         captures
-        for found, end in zip(starts, ends, strict=True)
-        if found[1] in ("frontend", "listen") and found[2]
-        if any((captures := _of(found[2], text[found.end() : end]))[1:])
+        for kind, name, section in _sections(text)
+        if kind in ("frontend", "listen") and any((captures := _of(name, section))[1:])
     ]
+
+
+def log_formats_in(configuration: str) -> list[tuple[Captures, str]]:
+    """The `log-format` strings of a configuration, with what is captured where they stand."""
+    return [
+        (_of(name or kind, section), _unquoted(found[1]))
+        for kind, name, section in _sections(configuration)
+        if kind in ("frontend", "listen", "defaults")
+        for found in _LOG_FORMAT.finditer(section)
+    ]
+
+
+def _sections(text: str) -> list[tuple[str, str, str]]:
+    starts = list(_SECTION.finditer(text))
+    ends = [*(found.start() for found in starts[1:]), len(text)]
+    return [(found[1], found[2] or "", text[found.end() : end]) for found, end in zip(starts, ends, strict=True)]  # fmt: skip
+
+
+def _unquoted(text: str) -> str:
+    if text.startswith("'"):
+        return text.strip("'")
+    bare = text[1:-1] if text.startswith('"') else text
+    return re.sub(r"\\(.)", r"\1", bare)
 
 
 def _of(frontend: str, section: str) -> Captures:

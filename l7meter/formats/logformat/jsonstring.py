@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 
-from l7meter.formats.logformat import apache, nginx
+from l7meter.formats.logformat.dialects import dialect
+from l7meter.formats.logformat.haproxy import Captures
 from l7meter.formats.logformat.template import Var
 
 _MARK = "\x00{}\x00"
 _MARKED = re.compile("\x00(\\d+)\x00")
 
 
-def json_fields(text: str) -> dict[str, str] | None:
+def json_fields(text: str, captures: Captures | None = None) -> dict[str, str] | None:
     """Field → reading for a string such as `{"t":"$time_iso8601","s":$status}`; None if it is none.
 
     Values that join a variable with other text are read over.
@@ -20,7 +21,7 @@ def json_fields(text: str) -> dict[str, str] | None:
     text = text.strip()
     if not text.startswith("{"):
         return None
-    items = nginx.parse(text) if re.search(r"\$\{?[a-z]", text) else apache.parse(text)
+    items = dialect(text, captures).parse(text)
     variables = [item for item in items if isinstance(item, Var)]
     marked = "".join(
         _MARK.format(variables.index(item)) if isinstance(item, Var) else item.text

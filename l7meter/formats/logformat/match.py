@@ -31,6 +31,8 @@ def expression(items: list[Item], *, escapes: bool) -> str:
         quoted = quotes % 2 == 1 and escapes and item.shape == "text"
         alone = quoted and isinstance(after, Lit) and after.text.startswith('"')
         shape = f"([^\\[\\]]{{{item.width}}})" if item.width else _SHAPES[item.shape]
+        if not escapes:  # a quotation mark may be a client's, but none stands in these
+            shape = shape.replace("[^ ", '[^ "')
         pieces.append(_QUOTED if alone else shape)
     return "".join([*pieces, r"\n?$"])
 
