@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -113,29 +113,37 @@ def from_log_format(text: str) -> list[Format]:
     if file is None:
         return [_from_string("log-format", text.strip(), "default")]
     configuration = file.read_text("utf-8", "replace")
-    found = [_from_string(*each) for each in formats_in(configuration)]
-    found += _of_haproxy(configuration)
-    named = [each for each in found if name in (None, each.name)]
-    if not named:
-        known = ", ".join(each.name for each in found) or "none at all"
+    found = _found(configuration)
+    if not (named := [make for each, make in found if name in (None, each)]):
+        known = ", ".join(each for each, _ in found) or "none at all"
         raise UsageError(f"--log-format {text}: no such format in {file}; it holds {known}")
-    return named
+    made: list[Format] = []
+    wrong: list[UsageError] = []
+    for make in named:
+        try:
+            made.append(make())
+        except UsageError as error:  # one that logs no time, as of TCP connections
+            wrong.append(error)
+    if not made:
+        raise wrong[0]
+    return made
 
 
-def _of_haproxy(configuration: str) -> list[Format]:
-    """HAProxy's formats, with what the frontends of its configuration capture, and their own ones."""
-    frontends = captures_in(configuration)
+def _found(configuration: str) -> list[tuple[str, Callable[[], Format]]]:
+    """The formats of a configuration by name, not made yet; HAProxy's with what its frontends capture."""
+    strings = [(each.name, partial(_from_string, *each)) for each in formats_in(configuration)]
     own = [
-        _from_string(captures.frontend, text, "default", captures)
+        (captures.frontend, partial(_from_string, captures.frontend, text, "default", captures))
         for captures, text in log_formats_in(configuration)
     ]
-    if not frontends:
-        return own
-    return own + [
-        _format(name, table | {"pattern": pattern_with(table["pattern"], frontends)}, tables())
+    if not (frontends := captures_in(configuration)):
+        return [*strings, *own]
+    shipped = [
+        (name, partial(_format, name, table | {"pattern": pattern_with(table["pattern"], frontends)}, tables()))
         for name, table in tables().items()
         if name.startswith("haproxy")
-    ]
+    ]  # fmt: skip
+    return [*strings, *own, *shipped]
 
 
 def _configuration(text: str) -> tuple[Path | None, str | None]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from l7meter.errors import UsageError
 from l7meter.formats import Options, detect, from_log_format, parse
 from l7meter.formats.logformat import dialect
 from l7meter.sources import Block
@@ -107,3 +108,19 @@ def test_envoys_times(operator: str, value: str) -> None:
 @pytest.mark.parametrize("string", ['%h %l %u %t "%r" %>s %b', "%{Host}i %t %a %s %B %T", "%v:%p %h [%{sec}t] %r"])  # fmt: skip
 def test_apaches_strings_stay_apaches(string: str) -> None:
     assert dialect(string).parse.__module__.endswith("apache")
+
+
+def test_strings_without_a_time_do_not_hide_the_others(tmp_path: Path) -> None:
+    nginx = tmp_path / "nginx.conf"
+    nginx.write_text(
+        "log_format short '$remote_addr $status';\nlog_format main '$msec $remote_addr';\n"
+    )
+    for text in (str(nginx), f"{nginx}:main"):
+        assert [format_.name for format_ in from_log_format(text)] == ["main"]
+    with pytest.raises(UsageError, match="logs no time"):
+        from_log_format(f"{nginx}:short")
+    haproxy = tmp_path / "haproxy.cfg"
+    haproxy.write_text(
+        "listen tcp\n  log-format %ci:%cp\\ %B\nfrontend web\n  capture request header Host len 9\n"
+    )
+    assert [format_.name for format_ in from_log_format(str(haproxy))] == ["haproxy", "haproxy-clf"]

@@ -38,10 +38,9 @@ class Captures(NamedTuple):
 
 def captures_in(configuration: str) -> list[Captures]:
     """What each frontend of a configuration captures; empty where it is not HAProxy's, or none does."""
-    text = re.sub(r"(?m)#.*$", "", configuration)
     return [
         captures
-        for kind, name, section in _sections(text)
+        for kind, name, section in _sections(configuration)
         if kind in ("frontend", "listen") and any((captures := _of(name, section))[1:])
     ]
 
