@@ -59,12 +59,14 @@ _UNITS = ((1e11, 1_000_000, False), (1e14, 1000, False), (1e17, 1, False), (1e20
 
 
 def clf(raw: pl.Series, zone: str) -> pl.Series:
-    """`02/Jan/2024:03:04:05 +0100`; a fraction may follow the seconds."""
+    """`02/Jan/2024:03:04:05 +0100`; a fraction may follow the seconds; Python has a blank for the first colon."""
     out = raw.str.to_datetime("%d/%b/%Y:%H:%M:%S %z", time_unit="us", strict=False).cast(INSTANT)
     if out.null_count() > raw.null_count():
         rest = raw.set(out.is_not_null(), None)
         fraction = rest.str.to_datetime("%d/%b/%Y:%H:%M:%S%.f %z", time_unit="us", strict=False)
-        local = rest.str.to_datetime("%d/%b/%Y:%H:%M:%S%.f", time_unit="us", strict=False)
+        local = rest.str.replace(" ", ":", literal=True).str.to_datetime(
+            "%d/%b/%Y:%H:%M:%S%.f", time_unit="us", strict=False
+        )
         out = out.fill_null(fraction.cast(INSTANT)).fill_null(_from_zone(local, zone))
     return _instants(out)
 

@@ -171,6 +171,7 @@ NOT_REQUESTS = [
     ("ceph-rgw", "2024-01-02T03:04:05.263+0000 7fa35ce7c700  1 ====== starting new request req=0x7fa24b4581f8 =====", "line of the server itself"),
     ("gitlab-workhorse", '{"level":"info","msg":"Running upload server","time":"2024-01-02T03:04:05Z"}', "not an access line"),
     ("heroku", "2024-01-02T03:04:05.250123+00:00 app[web.1]: Listening on 3000", "line of a program, not of the router"),
+    ("python-http", "192.0.2.7 - - [02/Jan/2024 03:04:05] code 404, message File not found", "message of the server"),
     ("uwsgi", "*** Operational MODE: single process ***", "line of the server itself"),
 ]  # fmt: skip
 
