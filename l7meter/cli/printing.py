@@ -55,10 +55,13 @@ def print_list(frame: pl.DataFrame, title: str = "") -> None:
     from l7meter.reports.cells import flat, visible
 
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", title=title or None, title_justify="left", title_style="bold")  # fmt: skip
-    for name in frame.columns:
-        grid.add_column(name, overflow="fold")
-    for row in flat(frame).iter_rows():
-        grid.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
+    rows = [["" if cell is None else visible(str(cell)) for cell in row] for row in flat(frame).iter_rows()]  # fmt: skip
+    longest = max((len(row[0]) for row in rows), default=0)
+    for place, name in enumerate(frame.columns):
+        # a name is to be copied: in one piece where there is room
+        grid.add_column(name, overflow="fold", no_wrap=not place and 3 * longest < console().width)
+    for row in rows:
+        grid.add_row(*map(Text, row))
     console().print(grid)
 
 

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
+from typing import Annotated
 
 import typer
 
 from l7meter import __version__
 from l7meter.cli.options import DEFAULT_STORE, Output, OutputOption, StoreOption, examples
-from l7meter.cli.printing import print_rows
+from l7meter.cli.printing import print_cards, print_rows
 
 
-def formats(output: OutputOption = Output.table) -> None:
+def formats(
+    name: Annotated[str | None, typer.Argument(help="One of them, to be told all of it; all are listed if not given.")] = None,
+    output: OutputOption = Output.table,
+) -> None:  # fmt: skip
     """List the formats: what wrote them, what their size counts, which moment they log."""
     import polars as pl
 
-    from l7meter.formats import shipped
+    from l7meter.formats import by_name, shipped
     from l7meter.ingest.capture import CAPTURES
 
+    chosen = [CAPTURES.get(name) or by_name(name)] if name else [*(shipped() | CAPTURES).values()]
     rows = [
-        (each.name, each.title, each.size, each.moment, "by content" if each.detect else "--format")
-        for each in (shipped() | CAPTURES).values()
+        {
+            "format": each.name,
+            "title": each.title,
+            "size": each.size,
+            "moment": each.moment,
+            "recognised": "by content" if each.detect else "--format",
+            "note": each.note or None,
+            "specification": each.specification,
+            "example": each.samples[0]["line"].strip() if each.samples else None,
+        }
+        for each in chosen
     ]
-    names = ["format", "title", "size", "moment", "recognised"]
-    print_rows(pl.DataFrame(rows, schema=names, orient="row"), output, wrapped=True)
+    if output is Output.table and name:
+        print_cards(pl.DataFrame(rows))
+    elif output is Output.table:
+        short = [{key: _first_words(row[key]) if key in ("size", "moment") else row[key] for key in ("format", "title", "size", "moment")} for row in rows]  # fmt: skip
+        print_rows(pl.DataFrame(short), output, "Formats: l7meter formats NAME says more of each", wrapped=True)  # fmt: skip
+    else:
+        print_rows(pl.DataFrame(rows, infer_schema_length=None), output)
+
+
+def _first_words(sentence: str | None) -> str:
+    """What stands before the first stop of a sentence, brackets left out."""
+    return re.split(r"[:;,]", re.sub(r" \([^)]*\)", "", sentence or ""))[0]
 
 
 def schema(output: OutputOption = Output.table) -> None:
@@ -68,6 +93,8 @@ def doctor(store: StoreOption = DEFAULT_STORE, output: OutputOption = Output.tab
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=examples("l7meter formats", "l7meter formats -o markdown"))(formats)
+    app.command(
+        epilog=examples("l7meter formats", "l7meter formats haproxy", "l7meter formats -o markdown")
+    )(formats)
     app.command(epilog=examples("l7meter schema", "l7meter schema -o csv"))(schema)
     app.command(epilog=examples("l7meter doctor"))(doctor)

@@ -28,6 +28,7 @@ from l7meter.formats.logformat import (
 from l7meter.formats.parquet import ParquetReader
 from l7meter.formats.pattern import PatternReader
 from l7meter.formats.readings import reading
+from l7meter.tomlkeys import nearest
 
 MAPPED = "mapped"  # the name of what pairs describe
 _FOLDER = files("l7meter.formats") / "shipped"
@@ -57,7 +58,8 @@ def by_name(name: str) -> Format:
     """
     formats = shipped()
     if name not in formats:
-        raise UsageError(f"--format {name}: no such format; there are {', '.join(formats)}")
+        hint = nearest(name, list(formats)) or "; 'l7meter formats' lists them"
+        raise UsageError(f"--format {name}: no such format{hint}")
     return formats[name]
 
 

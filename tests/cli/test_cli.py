@@ -297,3 +297,19 @@ def test_standard_input_is_parsed(tmp_path: Path) -> None:
         out, error = child.communicate()
     assert (child.returncode, error) == (0, b"")
     assert pl.read_ndjson(io.BytesIO(out))["source_line"].to_list() == [1, 2]
+
+
+def test_formats_are_listed_briefly_and_told_wholly(run: Run) -> None:
+    code, listed, _ = run("formats")
+    assert code == 0
+    _, rows, _ = run("formats", "-o", "jsonl")
+    found = {row["format"]: row for row in map(json.loads, rows.splitlines())}
+    assert {"nginx-main", "pcap", "haproxy"} <= found.keys()
+    for name in found:
+        assert name in listed.decode()
+    _, told, _ = run("formats", "aws-elb")
+    for key in ("specification", "size", "example"):
+        assert found["aws-elb"][key].split()[-1][:20] in told.decode()
+    code, _, wrong = run("formats", "nginx-mian")
+    assert code == 2
+    assert "did you mean nginx-main?" in wrong
