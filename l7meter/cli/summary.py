@@ -31,12 +31,24 @@ def summary(done: Ingested) -> Iterator[str]:
     if done.captures:
         yield from captured(done.captures)
     yield "Formats: " + ", ".join(f"{name} ({count:,})" for name, count in formats.most_common())
+    yield from _leniently(done)
     yield sent(done.server_bytes_by_basis, done.unmeasured_records)
     reasons: Counter[str] = Counter()
     for source in done.ingested:
         reasons.update(source.rejects_by_reason)
     if reasons:
         yield "Rejects: " + ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(4))  # fmt: skip
+
+
+def _leniently(done: Ingested) -> Iterator[str]:
+    """A line where a format was taken for want of a better one: its meaning is a guess."""
+    from l7meter.cli.printing import literal
+    from l7meter.formats import shipped
+
+    lenient = {name for name, format_ in shipped().items() if format_.lenient}
+    first = next((source for source in done.ingested if source.format in lenient), None)
+    if first:
+        yield f"[yellow]No format is quite that of[/] {literal(first.name)}: look at 'l7meter check {literal(first.name)}', or give the server's own with --log-format"
 
 
 def sent(octets: Mapping[str, int], unmeasured: int = 0) -> str:

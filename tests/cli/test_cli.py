@@ -313,3 +313,13 @@ def test_formats_are_listed_briefly_and_told_wholly(run: Run) -> None:
     code, _, wrong = run("formats", "nginx-mian")
     assert code == 2
     assert "did you mean nginx-main?" in wrong
+
+
+def test_format_that_reads_over_the_rest_is_told(run: Run, tmp_path: Path) -> None:
+    exact = log(tmp_path / "exact.log", "pip/24.0", "-")
+    more = tmp_path / "more.log"
+    more.write_text(Path(exact).read_text().replace('"\n', '" 0.003 x\n'))
+    for source, told in ((exact, False), (str(more), True)):
+        code, out, error = run("ingest", source)
+        assert code == 0
+        assert ("No format is quite that of" in out.decode() + error) is told
