@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -183,12 +184,14 @@ def formats_page() -> str:
         "## Around the lines",
         "",
         "What a logging system wrote around the lines is told from content, too, and taken off:",
-        f"{', '.join(envelope.name for envelope in ENVELOPES)}.",
+        *textwrap.wrap(f"{', '.join(envelope.name for envelope in ENVELOPES)}.", 110),
+        "",
+        "An object in such a field is read as if it stood alone; a syslog head may stand in the field.",
         "`l7meter check` says so. Lines of other programs beside the server's are rejects.",
         "",
-        'JSON that is an array, is indented, stands in `{"records": [...]}` or one object behind the other',
-        "is read as well, some three times slower: the number of an object is its `source_line`. Such a file",
-        "that has grown is read again as a whole.",
+        'JSON that is an array, is indented, stands in `{"records": [...]}` or the like (subscriptions of',
+        "CloudWatch), or one object behind the other is read as well, some three times slower: the number of",
+        "an object is its `source_line`. Such a file that has grown is read again as a whole.",
         "",
         "## Readings",
         "",

@@ -89,8 +89,10 @@ def _claimed(found: Checked, out: Console) -> None:
         if also:
             why += f"; {', '.join(also)} reads them too, but less of each"
         out.print(f"  why      {why}", highlight=False)
-    if isinstance(format_.reader, Enveloped):
-        out.print(f"  around   {format_.reader.envelope.name}, taken off", highlight=False)
+    reader = format_.reader
+    while isinstance(reader, Enveloped):
+        out.print(f"  around   {literal(reader.envelope.name)}, taken off", highlight=False)
+        reader = reader.inner
     if found.folded:
         out.print(
             "  folded   an array, or objects over several lines: each object is taken as a line"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import polars as pl
 from l7meter.formats.assembly import parse
 from l7meter.formats.catalog import shipped
 from l7meter.formats.contract import Format, Options, Parsed
-from l7meter.formats.envelopes import ENVELOPES, around
+from l7meter.formats.envelopes import ENVELOPES, Envelope, around
 from l7meter.sources import Block
 
 SAMPLE = 64 << 10  # octets
@@ -85,15 +85,29 @@ def detect(
     lines = sample(block)
     made = claims(lines, formats)
     addressed = made[0].addressed if _holds(made) else -1
-    for envelope in ENVELOPES:
-        inside = lines._replace(data=envelope.opened(lines.data))
-        if inside.data == lines.data:
-            continue
+    for envelopes, inside in _opened(lines):
+        if made and addressed == made[0].records:
+            break
         found = claims(inside, formats)
         if _holds(found) and found[0].addressed > addressed:
-            made = [claim._replace(format=around(claim.format, envelope)) for claim in found]
-            break
+            for envelope in reversed(envelopes):
+                found = [claim._replace(format=around(claim.format, envelope)) for claim in found]
+            made, addressed = found, found[0].addressed
     return (made[0].format if _holds(made) else None), made
+
+
+def _opened(lines: Block) -> Iterator[tuple[list[Envelope], Block]]:
+    """The lines out of each envelope they may be in, then out of two."""
+    once = [
+        ([envelope], lines._replace(data=data))
+        for envelope in ENVELOPES
+        if (data := envelope.opened(lines.data)) != lines.data
+    ]
+    yield from once
+    for (outer,), inside in once:
+        for inner in ENVELOPES:
+            if (data := inner.opened(inside.data)) != inside.data:
+                yield [outer, inner], inside._replace(data=data)
 
 
 def _holds(made: list[Claim]) -> bool:

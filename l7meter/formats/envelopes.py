@@ -25,6 +25,19 @@ _HEADS = {
     "the name of a container": rb"\[?[\w./-]+(?:\]| +\|) ",
     "a time": _TIME + rb" ",
 }  # fmt: skip
+_FIELDS = {
+    "log": "Docker, Fluent Bit",
+    "message": "Beats, Logstash, Vector, CloudWatch",
+    "MESSAGE": "journald",
+    "line": "Loki",
+    "textPayload": "Google Cloud",
+    "jsonPayload": "Google Cloud",
+    "_raw": "Splunk",
+    "event": "Splunk",
+    "event.original": "Elastic",
+    "_source": "Elasticsearch",
+    "short_message": "Graylog",
+}
 
 
 @dataclass(frozen=True)
@@ -65,23 +78,42 @@ def _head(pattern: bytes) -> Callable[[bytes], bytes]:
     return lambda data: head.sub(b"", data)
 
 
-def _docker(data: bytes) -> bytes:
-    """Docker's json-file: an object a line, whose `log` is the line that was written."""
-    return b"\n".join(map(_unwrapped, data.split(b"\n")))
+def _field(name: str) -> Callable[[bytes], bytes]:
+    """Objects, one a line; a field of each is the line that was written, or the object in it."""
+    path = name.split(".")
+    there = re.compile(b".*?".join(rb'"%s"\s*:' % part.encode() for part in path))
+
+    def opened(data: bytes) -> bytes:
+        if not there.search(data):
+            return data
+        lines = data.split(b"\n")
+        return b"\n".join(_held(line, path) if there.search(line) else line for line in lines)
+
+    return opened
 
 
-def _unwrapped(line: bytes) -> bytes:
-    if not line.startswith(b'{"log":'):
+def _held(line: bytes, path: list[str]) -> bytes:
+    try:
+        held = json.loads(line.decode("utf-8", "surrogateescape"))
+        for name in path:
+            held = held[name]
+        if isinstance(held, list):  # journald: octets that are not UTF-8
+            held = bytes(held).decode("utf-8", "surrogateescape")
+        if isinstance(held, dict):
+            return json.dumps(held).encode()
+        text: str = held.rstrip("\r\n").replace("\n", "\\n")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return line
     try:
-        text = json.loads(line)["log"]
-        octets: bytes = text.rstrip("\r\n").replace("\n", "\\n").encode("utf-8", "backslashreplace")
-    except (ValueError, AttributeError, RecursionError):
-        return line
-    return octets
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair
+        return text.encode("utf-8", "backslashreplace")
 
 
 ENVELOPES = (
-    Envelope("Docker's JSON", _docker),
+    *(
+        Envelope(f"the JSON field {field} ({systems})", _field(field))
+        for field, systems in _FIELDS.items()
+    ),
     *(Envelope(name, _head(pattern)) for name, pattern in _HEADS.items()),
 )

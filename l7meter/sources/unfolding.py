@@ -13,9 +13,14 @@ from itertools import chain
 
 from l7meter.sources.blocks import MAX_LINE
 
-_WRAPPER = re.compile(
-    r'\{\s*"(?:[Rr]ecords|value|entries|items|logs|data|results?)"\s*:\s*\[(?=\s*[{\]])'
+_CLOUDWATCH = (  # what stands before the events of a subscription
+    r'(?:"(?:messageType|owner|logGroup|logStream)"\s*:\s*"[^"\n]*"\s*,\s*'
+    r'|"subscriptionFilters"\s*:\s*\[[^\]\n]*\]\s*,\s*)*'
 )
+_WRAPPER = re.compile(
+    r"\{\s*" + _CLOUDWATCH + r'"(?:[Rr]ecords|value|entries|items|logs|data|results?|events|logEvents)"'
+    r"\s*:\s*\[(?=\s*[{\]])"
+)  # fmt: skip
 _FOLDED = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*\{|\{[ \t]*\r?\n|" + _WRAPPER.pattern.encode() + rb")")  # fmt: skip
 _BEHIND = re.compile(rb"\}\s*\{")
 _BETWEEN = re.compile(r"[\s,\[\]}]*")
