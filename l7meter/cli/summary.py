@@ -31,7 +31,8 @@ def summary(done: Ingested) -> Iterator[str]:
     if done.captures:
         yield from captured(done.captures)
     yield "Formats: " + ", ".join(f"{name} ({count:,})" for name, count in formats.most_common())
-    yield from _leniently(done)
+    if done.logs:
+        yield from _leniently(done)
     yield sent(done.server_bytes_by_basis, done.unmeasured_records)
     reasons: Counter[str] = Counter()
     for source in done.ingested:
