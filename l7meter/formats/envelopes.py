@@ -6,13 +6,13 @@ keeps its number.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from l7meter.formats.contract import Format, Raw, Reader, Segment
+from l7meter.formats.jsonfield import lines_in
 from l7meter.formats.lines import Lines
 from l7meter.sources import Block
 
@@ -79,35 +79,9 @@ def _head(pattern: bytes) -> Callable[[bytes], bytes]:
 
 
 def _field(name: str) -> Callable[[bytes], bytes]:
-    """Objects, one a line; a field of each is the line that was written, or the object in it."""
     path = name.split(".")
     there = re.compile(b".*?".join(rb'"%s"\s*:' % part.encode() for part in path))
-
-    def opened(data: bytes) -> bytes:
-        if not there.search(data):
-            return data
-        lines = data.split(b"\n")
-        return b"\n".join(_held(line, path) if there.search(line) else line for line in lines)
-
-    return opened
-
-
-def _held(line: bytes, path: list[str]) -> bytes:
-    try:
-        held = json.loads(line.decode("utf-8", "surrogateescape"))
-        for name in path:
-            held = held[name]
-        if isinstance(held, list):  # journald: octets that are not UTF-8
-            held = bytes(held).decode("utf-8", "surrogateescape")
-        if isinstance(held, dict):
-            return json.dumps(held).encode()
-        text: str = held.rstrip("\r\n").replace("\n", "\\n")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return line
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a surrogate pair
-        return text.encode("utf-8", "backslashreplace")
+    return lambda data: lines_in(data, path) if there.search(data) else data
 
 
 ENVELOPES = (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from l7meter.formats import Format, Options, detect, parse, shipped
 from l7meter.formats.envelopes import ENVELOPES, Enveloped
+from l7meter.formats.jsonfield import lines_in
 from l7meter.ingest.source import Said, open_source
 from l7meter.sources import Block
 
@@ -159,3 +160,40 @@ def test_no_line_is_lost_or_made(lines: list[str]) -> None:
     for envelope in ENVELOPES:
         inside = envelope.opened(octets)
         assert inside.count(b"\n") == octets.count(b"\n")
+
+
+HELD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.text()
+    | st.just(LINE)
+    | st.just("a\r\n"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner),
+    max_leaves=4,
+)
+OBJECTS = st.dictionaries(st.sampled_from(["message", "event", "log", "original"]), HELD)
+ODD = st.sampled_from(['{"message":"a\\n\\r\\n"}', '{"message":"\\ud800"}', '{"message":"\\ud83d\\ude00"}', '{"message":"1","message":"2"}', "{", "", "[1]", "7", LINE])  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.lists(st.one_of(OBJECTS.map(json.dumps), OBJECTS.map(json.dumps), ODD), max_size=6),
+    st.integers(1, 30),
+    st.sampled_from([["message"], ["event", "original"], ["event", "a", "b"]]),
+    st.booleans(),
+)
+def test_the_fast_way_gives_the_lines_of_the_exact_one(
+    lines: list[str], times: int, path: list[str], ended: bool
+) -> None:
+    octets = "\n".join(lines * times).encode() + b"\n" * ended
+    fast, exact = lines_in(octets, path), lines_in(octets, path, fast=False)
+    assert list(map(canonical, fast.split(b"\n"))) == list(map(canonical, exact.split(b"\n")))
+
+
+def canonical(line: bytes) -> object:
+    """An object however its JSON is laid out, and any other line."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
