@@ -101,7 +101,8 @@ class Attribution:
 
     def prepare(self) -> None:
         """Read the data and compile the rules that first use would wait for (0.4 s)."""
-        addresses.conclude(pl.Series(["1.1.1.1", "2606:4700:4700::1111"]), self._eras.on(date.max))
+        announced = pl.Series(["1.1.1.1", "2606:4700:4700::1111"])
+        addresses.conclude(announced, self._eras.on(date.max))
         agents.conclude(pl.Series(["-", 'pip/1 {"ci":null}', "Mozilla/5.0 (X11) Firefox/1"]))
         self._artifacts(pl.Series(["/"]))
         texts = pl.Series(["-"])
